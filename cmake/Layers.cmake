@@ -1,0 +1,46 @@
+# A layer is one folder of src/ and one library. It sees the headers of the layers it links and of no other: each layer's headers
+# are reached through a folder of their own that holds nothing but a link to it, so a wrong include does not build.
+
+function(sparc_layer name)
+  cmake_parse_arguments(LAYER "" "" "SOURCES;LAYERS;LIBRARIES;PRIVATE_LIBRARIES" ${ARGN})
+  set(door ${CMAKE_BINARY_DIR}/layers/${name})
+  file(MAKE_DIRECTORY ${door})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${name} ${door}/${name} SYMBOLIC)
+  list(TRANSFORM LAYER_LAYERS PREPEND sparc_ OUTPUT_VARIABLE links)
+  if(LAYER_SOURCES)
+    add_library(sparc_${name} STATIC ${LAYER_SOURCES})
+    target_include_directories(sparc_${name} PUBLIC ${door})
+    target_link_libraries(sparc_${name} PUBLIC ${links} ${LAYER_LIBRARIES} PRIVATE ${LAYER_PRIVATE_LIBRARIES})
+  else()
+    add_library(sparc_${name} INTERFACE)
+    target_include_directories(sparc_${name} INTERFACE ${door})
+    target_link_libraries(sparc_${name} INTERFACE ${links} ${LAYER_LIBRARIES})
+  endif()
+endfunction()
+
+# sparc_test(name SOURCES a_test.cc LAYERS ws base): a GoogleTest program, one ctest entry.
+function(sparc_test name)
+  cmake_parse_arguments(TEST "" "" "SOURCES;LAYERS;LIBRARIES;LABELS" ${ARGN})
+  list(TRANSFORM TEST_LAYERS PREPEND sparc_ OUTPUT_VARIABLE links)
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${links} ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${TEST_LABELS}")
+endfunction()
+
+# sparc_fuzz(name SOURCE x_fuzz.cc LAYERS ws): LLVMFuzzerTestOneInput; corpus in fuzz/corpus/<name>. Built with libFuzzer when
+# SPARC_FUZZ is on, else with a main() that replays the files it is given, as a ctest entry over the corpus.
+function(sparc_fuzz name)
+  cmake_parse_arguments(FUZZ "" "SOURCE" "LAYERS;LIBRARIES" ${ARGN})
+  list(TRANSFORM FUZZ_LAYERS PREPEND sparc_ OUTPUT_VARIABLE links)
+  add_executable(fuzz_${name} ${FUZZ_SOURCE})
+  target_link_libraries(fuzz_${name} PRIVATE ${links} ${FUZZ_LIBRARIES})
+  if(SPARC_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/fuzz/replay_main.cc)
+    add_test(NAME fuzz_corpus_${name} COMMAND fuzz_${name} ${CMAKE_SOURCE_DIR}/fuzz/corpus/${name})
+    set_tests_properties(fuzz_corpus_${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
+  endif()
+endfunction()
