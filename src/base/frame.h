@@ -10,16 +10,23 @@
 
 namespace sparc {
 
+/// Bytes of all live blocks of one shard; a block shared by many outboxes counts once.
+struct FrameAccount {
+  std::size_t bytes = 0;
+};
+
 /// A reference to a shared, immutable block of bytes. The count is a plain integer: a block never leaves its shard's thread.
 /// Thread: confined to the shard that made it.
 class Frame {
  public:
   Frame() = default;
-  explicit Frame(std::string_view bytes) {
+  /// Copies `bytes`. `account`, where given, holds them as long as the block lives, and outlives it.
+  explicit Frame(std::string_view bytes, FrameAccount* account = nullptr) {
     void* memory = std::malloc(sizeof(Header) + bytes.size());
     if (memory == nullptr) throw std::bad_alloc();
-    header_ = new (memory) Header{1, static_cast<std::uint32_t>(bytes.size())};
+    header_ = new (memory) Header{account, 1, static_cast<std::uint32_t>(bytes.size())};
     if (!bytes.empty()) std::memcpy(header_ + 1, bytes.data(), bytes.size());
+    if (account != nullptr) account->bytes += bytes.size();
   }
   Frame(const Frame& other) : header_(other.header_) {
     if (header_ != nullptr) ++header_->references;
@@ -30,7 +37,9 @@ class Frame {
     return *this;
   }
   ~Frame() {
-    if (header_ != nullptr && --header_->references == 0) std::free(header_);
+    if (header_ == nullptr || --header_->references != 0) return;
+    if (header_->account != nullptr) header_->account->bytes -= header_->size;
+    std::free(header_);
   }
 
   explicit operator bool() const { return header_ != nullptr; }
@@ -44,6 +53,7 @@ class Frame {
 
  private:
   struct Header {
+    FrameAccount* account;
     std::uint32_t references;
     std::uint32_t size;
   };

@@ -1,0 +1,316 @@
+#include <algorithm>
+#include <cassert>
+
+#include "session/outbox.h"
+
+namespace sparc::session {
+namespace {
+
+constexpr std::size_t entry_overhead_bytes = sizeof(Entry);
+
+std::size_t cost(const Entry& entry) { return entry.size + entry_overhead_bytes; }
+
+std::string_view room_of(const Entry& entry) {
+  return entry.publication ? std::string_view(entry.publication->rooms[entry.room_rank]) : std::string_view{};
+}
+
+std::string latest_key(const Publication& publication, std::string_view room) {
+  std::string key(room);
+  key.push_back('\0');
+  key += publication.event;
+  key.push_back('\0');
+  key += publication.latest_key;
+  return key;
+}
+
+GapRun gap_of(const Entry& entry, GapReason reason) {
+  GapRun gap;
+  gap.count = 1;
+  gap.from = gap.to = entry.publication->offset;
+  gap.room = room_of(entry);
+  gap.reason = reason;
+  return gap;
+}
+
+void merge(GapRun& into, const GapRun& gap) {
+  into.count += gap.count;
+  if (into.room != gap.room) into.room.clear();
+  if (gap.from != 0 && (into.from == 0 || gap.from < into.from)) into.from = gap.from;
+  into.to = std::max(into.to, gap.to);
+}
+
+}  // namespace
+
+std::string_view name_of(GapReason reason) {
+  switch (reason) {
+    case GapReason::dropped: return "dropped";
+    case GapReason::expired: return "expired";
+    case GapReason::trimmed: return "trimmed";
+    case GapReason::broker: return "broker";
+  }
+  return "dropped";
+}
+
+void Lane::append(Entry entry) {
+  bytes_ += cost(entry);
+  ++live_;
+  entries_.push_back(std::move(entry));
+}
+
+void Lane::remove_at(std::size_t index) {
+  Entry& entry = entries_[index];
+  if (entry.kind == Entry::Kind::removed) return;
+  bytes_ -= cost(entry);
+  --live_;
+  entry = Entry{};
+  entry.kind = Entry::Kind::removed;
+}
+
+void Lane::trim_removed() {
+  while (!entries_.empty() && entries_.front().kind == Entry::Kind::removed) {
+    entries_.pop_front();
+    ++front_ticket_;
+  }
+}
+
+void Lane::add_gap(Queue& queue, GapRun gap) {
+  dropped_ += gap.count;
+  Entry* last = nullptr;
+  for (auto it = queue.rbegin(); it != queue.rend(); ++it) {
+    if (it->kind == Entry::Kind::removed) continue;
+    last = &*it;
+    break;
+  }
+  if (last != nullptr && last->kind == Entry::Kind::gap && last->gap.reason == gap.reason) {
+    merge(last->gap, gap);
+    return;
+  }
+  Entry entry;
+  entry.kind = Entry::Kind::gap;
+  entry.gap = std::move(gap);
+  if (&queue == &entries_) {
+    append(std::move(entry));
+  } else {
+    queue.push_back(std::move(entry));
+  }
+}
+
+PushResult Lane::push(Entry entry) {
+  if (catching_up_) {
+    if (entry.kind == Entry::Kind::position) return PushResult::dropped;
+    if (entry.publication && entry.publication->offset != 0) return PushResult::queued;  // history has it
+    push_behind(std::move(entry));
+    return PushResult::queued;
+  }
+  PushResult result = PushResult::queued;
+  if (entry.publication && entry.publication->policy.latest) {
+    auto [found, fresh] = latest_.try_emplace(latest_key(*entry.publication, room_of(entry)), front_ticket_ + entries_.size());
+    if (!fresh) {
+      if (found->second >= front_ticket_) {
+        remove_at(found->second - front_ticket_);
+        result = PushResult::conflated;
+      }
+      found->second = front_ticket_ + entries_.size();
+    }
+  }
+  append(std::move(entry));
+  if (bytes_ > settings_.bytes_max) return overflow();
+  return result;
+}
+
+void Lane::push_refill(Entry entry) {
+  entry.refill = true;
+  append(std::move(entry));
+}
+
+void Lane::push_behind(Entry entry) {
+  const Publication* publication = entry.publication.get();
+  if (publication == nullptr || publication->policy.is_volatile) {
+    ++dropped_;
+    return;
+  }
+  if (!publication->policy.latest) {
+    add_gap(behind_, gap_of(entry, GapReason::dropped));
+    return;
+  }
+  std::erase_if(behind_, [&](const Entry& other) {
+    return other.publication && other.publication->event == publication->event &&
+           other.publication->latest_key == publication->latest_key && room_of(other) == room_of(entry);
+  });
+  behind_.push_back(std::move(entry));
+  std::size_t size = 0;
+  for (const Entry& waiting : behind_) size += cost(waiting);
+  while (size > settings_.bytes_max && behind_.size() > 1) {
+    size -= cost(behind_.front());
+    if (behind_.front().publication) ++dropped_;
+    behind_.pop_front();
+  }
+}
+
+void Lane::begin_catch_up(Position position) {
+  catching_up_ = true;
+  reading_ = false;
+  position_ = std::move(position);
+}
+
+void Lane::end_catch_up() {
+  catching_up_ = false;
+  reading_ = false;
+  until = 0;
+  Queue behind = std::move(behind_);
+  behind_.clear();
+  for (Entry& entry : behind) {
+    if (entry.kind == Entry::Kind::gap) {
+      dropped_ -= entry.gap.count;  // counted when it was noted
+      add_gap(entries_, std::move(entry.gap));
+    } else {
+      (void)push(std::move(entry));
+    }
+  }
+}
+
+PushResult Lane::overflow() {
+  switch (settings_.policy) {
+    case LanePolicy::catch_up: return give_up_frames();
+    case LanePolicy::disconnect: return PushResult::overflow;
+    case LanePolicy::conflate:
+      conflate();
+      [[fallthrough]];
+    case LanePolicy::drop_oldest: break;
+  }
+  // Down to three quarters, so that a lane at its bound does not drop one by one for ever.
+  GapRun gap;
+  while (bytes_ > settings_.bytes_max / 4 * 3 && live_ > 1) {
+    trim_removed();
+    Entry& front = entries_.front();
+    if (front.kind == Entry::Kind::gap) {
+      if (gap.count == 0) gap = front.gap; else merge(gap, front.gap);
+      dropped_ -= front.gap.count;
+    } else if (front.kind == Entry::Kind::publication) {
+      GapRun one = gap_of(front, GapReason::dropped);
+      if (gap.count == 0) gap = one; else merge(gap, one);
+    }
+    drop_front();
+  }
+  if (gap.count == 0) return PushResult::queued;
+  dropped_ += gap.count;
+  Entry entry;
+  entry.kind = Entry::Kind::gap;
+  entry.gap = std::move(gap);
+  bytes_ += cost(entry);
+  ++live_;
+  trim_removed();
+  entries_.push_front(std::move(entry));
+  --front_ticket_;
+  return PushResult::dropped;
+}
+
+void Lane::drop_front() {
+  trim_removed();
+  remove_at(0);
+  trim_removed();
+}
+
+void Lane::conflate() {
+  absl::flat_hash_map<std::string, bool> seen;
+  GapRun gap;
+  for (std::size_t i = entries_.size(); i-- > 0;) {
+    Entry& entry = entries_[i];
+    if (entry.kind != Entry::Kind::publication) continue;
+    std::string key(room_of(entry));
+    key.push_back('\0');
+    key += entry.publication->event;
+    if (seen.try_emplace(std::move(key), true).second) continue;
+    GapRun one = gap_of(entry, GapReason::dropped);
+    if (gap.count == 0) gap = one; else merge(gap, one);
+    remove_at(i);
+  }
+  trim_removed();
+  if (gap.count != 0) {
+    dropped_ += gap.count;
+    Entry entry;
+    entry.kind = Entry::Kind::gap;
+    entry.gap = std::move(gap);
+    bytes_ += cost(entry);
+    ++live_;
+    entries_.push_front(std::move(entry));
+    --front_ticket_;
+  }
+}
+
+PushResult Lane::give_up_frames() {
+  const Publication* first = nullptr;
+  for (const Entry& entry : entries_) {
+    if (entry.kind == Entry::Kind::publication && entry.publication->offset != 0) {
+      first = entry.publication.get();
+      break;
+    }
+  }
+  Queue old = std::move(entries_);
+  entries_.clear();
+  latest_.clear();
+  front_ticket_ += old.size();
+  bytes_ = live_ = 0;
+  if (first != nullptr) begin_catch_up({first->epoch, first->offset - 1});
+  for (Entry& entry : old) {
+    if (entry.kind == Entry::Kind::gap) {
+      dropped_ -= entry.gap.count;
+      add_gap(entries_, std::move(entry.gap));
+    } else if (entry.kind == Entry::Kind::publication && entry.publication->offset == 0) {
+      push_behind(std::move(entry));
+    }
+  }
+  if (first == nullptr) {
+    end_catch_up();
+    return PushResult::dropped;
+  }
+  return PushResult::catch_up;
+}
+
+PushResult Lane::shed() {
+  if (live_ == 0 || catching_up_) return PushResult::queued;
+  if (settings_.policy == LanePolicy::catch_up) return give_up_frames();
+  if (settings_.policy == LanePolicy::disconnect) return PushResult::overflow;
+  const std::size_t kept = settings_.bytes_max;
+  settings_.bytes_max = 0;
+  const PushResult result = overflow();
+  settings_.bytes_max = kept;
+  return result;
+}
+
+std::size_t Lane::next(std::size_t from, std::int64_t now_ms) {
+  auto expired = [&](const Entry& e) { return e.kind == Entry::Kind::publication && e.expires_ms != 0 && e.expires_ms <= now_ms; };
+  std::size_t i = from;
+  while (i < entries_.size() && entries_[i].kind == Entry::Kind::removed) ++i;
+  if (i >= entries_.size() || !expired(entries_[i])) return i < entries_.size() ? i : npos;
+  GapRun gap = gap_of(entries_[i], GapReason::expired);
+  for (std::size_t k = i + 1; k < entries_.size() && (entries_[k].kind == Entry::Kind::removed || expired(entries_[k])); ++k) {
+    if (entries_[k].kind == Entry::Kind::removed) continue;
+    merge(gap, gap_of(entries_[k], GapReason::expired));
+    remove_at(k);
+  }
+  dropped_ += gap.count;
+  remove_at(i);
+  entries_[i].kind = Entry::Kind::gap;
+  entries_[i].gap = std::move(gap);
+  bytes_ += cost(entries_[i]);
+  ++live_;
+  return i;
+}
+
+void Lane::pop() {
+  trim_removed();
+  assert(!entries_.empty());
+  Entry& front = entries_.front();
+  if (front.publication && front.publication->policy.latest) {
+    auto found = latest_.find(latest_key(*front.publication, room_of(front)));
+    if (found != latest_.end() && found->second == front_ticket_) latest_.erase(found);
+  }
+  bytes_ -= cost(front);
+  --live_;
+  entries_.pop_front();
+  ++front_ticket_;
+  trim_removed();
+}
+
+}  // namespace sparc::session
