@@ -96,6 +96,10 @@ void Lane::add_gap(Queue& queue, GapRun gap) {
 }
 
 PushResult Lane::push(Entry entry) {
+  if (entry.kind == Entry::Kind::gap) {
+    add_gap(catching_up_ ? behind_ : entries_, std::move(entry.gap));
+    return PushResult::queued;
+  }
   if (catching_up_) {
     if (entry.kind == Entry::Kind::position) return PushResult::dropped;
     if (entry.publication && entry.publication->offset != 0) return PushResult::queued;  // history has it

@@ -1,0 +1,442 @@
+#include "fanout/fanout.h"
+
+#include <algorithm>
+#include <cassert>
+#include <tuple>
+
+#include "base/slab.h"
+
+namespace sparc::fanout {
+
+using session::Entry;
+
+namespace {
+
+bool excepted(const Publication& publication, std::uint32_t slot) {
+  return std::any_of(publication.except.begin(), publication.except.end(),
+                     [&](std::uint64_t packed) { return ConnectionId::unpack(packed).slot == slot; });
+}
+
+}  // namespace
+
+Fanout::Fanout(hub::Hub& hub, Renderer& renderer, const Wishes& wishes, Sink& sink, FrameAccount& account,
+               std::vector<StreamSettings> settings)
+    : hub_(hub), renderer_(renderer), wishes_(wishes), sink_(sink), account_(account), settings_(std::move(settings)) {}
+
+Fanout::~Fanout() = default;
+
+Fanout::State& Fanout::state(const hub::Stream& stream) {
+  if (stream.index >= states_.size()) states_.resize(stream.index + 1);
+  auto& slot = states_[stream.index];
+  if (slot == nullptr) slot = std::make_unique<State>();
+  return *slot;
+}
+
+Fanout::Hot& Fanout::hot(std::uint32_t slot) {
+  if (slot >= hot_.size()) hot_.resize(slot + slot / 2 + 64);
+  return hot_[slot];
+}
+
+void Fanout::set_direct_after(std::uint32_t slot, std::uint64_t number) { hot(slot).direct_after = number; }
+const Position& Fanout::received(const hub::Stream& stream) { return state(stream).received; }
+void Fanout::set_received(const hub::Stream& stream, Position position) {
+  State& s = state(stream);
+  s.served = position;
+  s.received = std::move(position);
+}
+Position Fanout::served(const hub::Stream& stream) { return state(stream).served; }
+std::int64_t Fanout::grown_ms(const hub::Stream& stream) { return state(stream).grown_ms; }
+
+void Fanout::forget(const hub::Stream& stream) {
+  if (stream.index >= states_.size()) return;
+  absl::erase_if(held_, [&](const auto& item) { return item.second.stream == &stream; });
+  assert(states_[stream.index] == nullptr || (states_[stream.index]->job == nullptr && !states_[stream.index]->queued));
+  states_[stream.index].reset();
+}
+
+void Fanout::queue(hub::Stream& stream, State& s, Now now) {
+  if (s.queued || s.job != nullptr) return;
+  s.queued = true;
+  ++stream.holders;
+  s.due_ms = now.monotonic_ms + settings_[stream.key.ns].batch_ms;
+  waiting_.push_back(&stream);
+}
+
+void Fanout::publish(hub::Stream& stream, PublicationPtr publication, Now now) {
+  State& s = state(stream);
+  Pending pending;
+  if (publication->offset != 0) {
+    if (s.received.epoch != publication->epoch) {
+      pending.new_epoch = true;
+      ++number_;  // the position's own
+    }
+    s.received = {publication->epoch, publication->offset};
+    s.grown_ms = now.monotonic_ms;
+  }
+  pending.number = ++number_;
+  pending.publication = std::move(publication);
+  s.pending.push_back(std::move(pending));
+  queue(stream, s, now);
+}
+
+void Fanout::announce_gap(hub::Stream& stream, session::GapRun gap) {
+  State& s = state(stream);
+  Pending pending;
+  pending.number = ++number_;
+  pending.gap = std::move(gap);
+  s.pending.push_back(std::move(pending));
+  queue(stream, s, Now{});
+}
+
+std::optional<std::int64_t> Fanout::next_due() const {
+  std::optional<std::int64_t> due;
+  auto earlier = [&](std::int64_t at) { due = due ? std::min(*due, at) : at; };
+  for (const hub::Stream* stream : waiting_) earlier(states_[stream->index]->due_ms);
+  for (const auto& [key, held] : held_) {
+    if (!held.newest.empty()) earlier(held.due_ms);
+  }
+  return due;
+}
+
+Fanout::Run Fanout::run(Now now, std::size_t slice_sends) {
+  ++turn_;
+  release_held(now);
+  std::vector<Job*> opened;
+  std::vector<hub::Stream*> later;
+  std::vector<hub::Stream*> waiting = std::move(waiting_);
+  waiting_.clear();
+  for (hub::Stream* stream : waiting) {
+    State& s = state(*stream);
+    if (s.due_ms > now.monotonic_ms) {
+      waiting_.push_back(stream);
+      continue;
+    }
+    open(*stream, s, now);
+    opened.push_back(s.job.get());
+    auto place = std::upper_bound(open_.begin(), open_.end(), s.job->priority, [&](std::uint8_t priority, const hub::Stream* other) {
+      return priority < states_[other->index]->job->priority;
+    });
+    open_.insert(place, stream);
+  }
+  mark_and_share(opened);
+
+  std::size_t budget = slice_sends;
+  for (std::size_t i = 0; i < open_.size() && budget != 0;) {
+    hub::Stream* stream = open_[i];
+    State& s = state(*stream);
+    step(*s.job, budget);
+    if (s.job->run_at < s.job->runs.size()) break;
+    close(*s.job);
+    if (!s.job->last.epoch.empty()) s.served = s.job->last;
+    s.job.reset();
+    open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(i));
+    --stream->holders;
+    if (!s.pending.empty()) {
+      queue(*stream, s, now);
+      s.due_ms = now.monotonic_ms;
+      later.push_back(stream);
+    }
+  }
+  return open_.empty() && later.empty() ? Run::done : Run::more;
+}
+
+void Fanout::open(hub::Stream& stream, State& s, Now now) {
+  s.queued = false;  // its hold passes to the job
+  s.job = std::make_unique<Job>();
+  Job& job = *s.job;
+  job.id = ++job_ids_;
+  job.stream = &stream;
+  job.priority = settings_[stream.key.ns].priority;
+  run_index_.clear();
+  std::vector<Pending> pending = std::move(s.pending);
+  s.pending.clear();
+  for (const Pending& item : pending) {
+    render_pending(job, item, now);
+    if (item.publication && item.publication->offset != 0) job.last = {item.publication->epoch, item.publication->offset};
+  }
+}
+
+void Fanout::render_pending(Job& job, const Pending& pending, Now now) {
+  values_.reset();
+  passed_.clear();
+  if (pending.publication == nullptr) {  // a gap: to every room of the stream
+    hub_.for_each_room([&](hub::Room& room) {
+      if (room.stream == job.stream) render_room(job, room, 0, pending, now);
+    });
+    return;
+  }
+  for (std::size_t rank = 0; rank < pending.publication->rooms.size(); ++rank) {
+    hub::Room* room = hub_.find_room(*job.stream, pending.publication->rooms[rank]);
+    if (room != nullptr) render_room(job, *room, static_cast<std::uint8_t>(rank), pending, now);
+  }
+}
+
+bool Fanout::passes(NamespaceId ns, std::uint32_t wish, const Publication& publication) {
+  if (wish == 0) return true;
+  auto [found, fresh] = passed_.try_emplace(wish, false);
+  if (fresh) {
+    const auto& vocabulary = wishes_.vocabulary(ns);
+    if (!values_) values_ = protocol::FieldValues::read(publication.data, vocabulary);
+    found->second = protocol::passes(wishes_.wish(ns, wish), publication.event, *values_, vocabulary);
+  }
+  return found->second;
+}
+
+void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now) {
+  rendered_.clear();
+  const NamespaceId ns = job.stream->key.ns;
+  // A class that this room gets while it is open is not in this loop: groups are appended, and gaps and runs refer to those there now.
+  for (std::size_t g = 0; g < room.groups.size(); ++g) {
+    hub::Group& group = *room.groups[g];
+    if (group.members.size() == group.tombstones) continue;
+    if (pending.only && !(*pending.only == group.key)) continue;
+    if (pending.publication == nullptr) {
+      append_entry(run_of(job, room, group), pending, rank, {}, now);
+      continue;
+    }
+    if (!passes(ns, group.key.wish, *pending.publication)) continue;
+    if (!pending.only && pending.publication->policy.latest && group.key.wish != 0) {
+      const std::uint32_t every_ms = wishes_.wish(ns, group.key.wish).every_ms();
+      if (every_ms != 0 && hold(*job.stream, room, group.key, pending, every_ms, now)) continue;
+    }
+    auto known = std::find_if(rendered_.begin(), rendered_.end(), [&](const auto& r) { return r.first == group.key.form; });
+    if (known == rendered_.end()) {
+      rendered_.emplace_back(group.key.form, std::string{});
+      known = std::prev(rendered_.end());
+      renderer_.append_publication(known->second, group.key.form, *pending.publication, room.name);
+      ++renderings_;
+    }
+    ClassRun& run = run_of(job, room, group);
+    if (pending.new_epoch) {
+      RunEntry position;
+      position.kind = Entry::Kind::position;
+      position.rank = rank;
+      position.number = pending.number - 1;
+      position.begin = static_cast<std::uint32_t>(run.block.size());
+      renderer_.append_position(run.block, group.key.form, ns, {pending.publication->epoch, pending.publication->offset - 1});
+      position.size = static_cast<std::uint32_t>(run.block.size()) - position.begin;
+      run.entries.push_back(std::move(position));
+    }
+    append_entry(run, pending, rank, known->second, now);
+  }
+}
+
+Fanout::ClassRun& Fanout::run_of(Job& job, hub::Room& room, hub::Group& group) {
+  auto [found, fresh] = run_index_.try_emplace(&group, job.runs.size());
+  if (fresh) {
+    if (std::find(job.rooms.rbegin(), job.rooms.rend(), &room) == job.rooms.rend()) {
+      hub_.open_cursor(room);
+      job.rooms.push_back(&room);
+    }
+    job.runs.push_back({});
+    job.runs.back().room = &room;
+    job.runs.back().group = &group;
+  }
+  return job.runs[found->second];
+}
+
+void Fanout::append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now) {
+  RunEntry entry;
+  entry.rank = rank;
+  entry.number = pending.number;
+  entry.begin = static_cast<std::uint32_t>(run.block.size());
+  entry.size = static_cast<std::uint32_t>(rendering.size());
+  entry.publication = pending.publication;
+  if (pending.publication == nullptr) {
+    entry.kind = Entry::Kind::gap;
+    entry.gap = pending.gap;
+    run.direct = false;
+  } else {
+    const Publication& publication = *pending.publication;
+    if (publication.policy.ttl_ms != 0) entry.expires_ms = now.monotonic_ms + publication.policy.ttl_ms;
+    if (!publication.except.empty()) run.direct = false;
+  }
+  run.block.append(rendering);
+  run.entries.push_back(std::move(entry));
+}
+
+void Fanout::mark_and_share(const std::vector<Job*>& opened) {
+  std::size_t runs = 0;
+  for (const Job* job : opened) runs += job->runs.size();
+  if (runs < 2) return;
+  for (const Job* job : opened) {
+    for (const ClassRun& run : job->runs) {
+      for (const hub::Member& member : run.group->members) {
+        if (member.slot == hub::Member::tombstone) continue;
+        Hot& h = hot(member.slot);
+        h.touches = h.touched_turn == turn_ ? h.touches + 1 : 1;
+        h.touched_turn = turn_;
+      }
+    }
+  }
+  struct Share {
+    std::uint32_t slot;
+    std::uint8_t rank;
+    std::uint64_t number;
+    const Job* job;
+    ClassRun* run;
+    const RunEntry* entry;
+  };
+  std::vector<Share> shares;
+  for (Job* job : opened) {
+    for (ClassRun& run : job->runs) {
+      for (const hub::Member& member : run.group->members) {
+        if (member.slot == hub::Member::tombstone || hot(member.slot).touches < 2) continue;
+        hub::Membership& membership = hub_.membership(member.membership);
+        membership.handled_job = job->id;
+        hot(member.slot).direct_after = UINT64_MAX;
+        for (const RunEntry& entry : run.entries) {
+          if (entry.publication && excepted(*entry.publication, member.slot)) continue;
+          if (entry.number > membership.since) shares.push_back({member.slot, entry.rank, entry.number, job, &run, &entry});
+        }
+      }
+    }
+  }
+  std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
+    return std::tie(a.slot, a.number, a.rank) < std::tie(b.slot, b.number, b.rank);
+  });
+  const Share* previous = nullptr;
+  for (const Share& share : shares) {
+    const bool again = previous != nullptr && previous->slot == share.slot && previous->number == share.number;
+    previous = &share;
+    if (again) continue;
+    sink_.push(share.slot, share.job->stream->key.ns, lane_entry(*share.run, *share.entry));
+  }
+}
+
+void Fanout::step(Job& job, std::size_t& budget) {
+  for (; job.run_at < job.runs.size(); ++job.run_at, job.member_at = 0) {
+    ClassRun& run = job.runs[job.run_at];
+    const std::uint64_t first = run.entries.front().number;
+    const std::string_view block = run.block;
+    for (; job.member_at < run.group->members.size(); ++job.member_at) {
+      const hub::Member member = run.group->members[job.member_at];
+      if (member.slot == hub::Member::tombstone) continue;
+      if (budget == 0) return;
+      if (!run.direct || hot(member.slot).direct_after >= first) {
+        if (by_lane(job, run, member)) --budget;
+        continue;
+      }
+      --budget;
+      ++direct_sends_;
+      const std::ptrdiff_t sent = sink_.send(member.slot, block);
+      if (sent >= 0 && static_cast<std::size_t>(sent) < block.size()) short_send(job, run, member.slot, static_cast<std::size_t>(sent));
+    }
+  }
+}
+
+Entry Fanout::lane_entry(ClassRun& run, const RunEntry& entry) {
+  if (!run.frame && !run.block.empty()) run.frame = Frame(run.block, &account_);
+  Entry out;
+  out.kind = entry.kind;
+  out.room_rank = entry.rank;
+  out.begin = entry.begin;
+  out.size = entry.size;
+  if (entry.kind != Entry::Kind::gap) out.block = run.frame;
+  out.number = entry.number;
+  out.expires_ms = entry.expires_ms;
+  out.publication = entry.publication;
+  out.gap = entry.gap;
+  return out;
+}
+
+void Fanout::short_send(const Job& job, ClassRun& run, std::uint32_t slot, std::size_t sent) {
+  hot(slot).direct_after = UINT64_MAX;
+  if (!run.frame) run.frame = Frame(run.block, &account_);
+  for (const RunEntry& entry : run.entries) {
+    if (entry.begin + entry.size <= sent) continue;
+    if (entry.begin < sent) {
+      sink_.begun(slot, run.frame, static_cast<std::uint32_t>(sent), entry.begin + entry.size);
+    } else {
+      if (entry.begin == sent) sink_.begun(slot, Frame{}, 0, 0);
+      sink_.push(slot, job.stream->key.ns, lane_entry(run, entry));
+    }
+  }
+}
+
+bool Fanout::by_lane(const Job& job, ClassRun& run, hub::Member member) {
+  hub::Membership& membership = hub_.membership(member.membership);
+  if (membership.handled_job == job.id) return false;
+  membership.handled_job = job.id;
+  for (const RunEntry& entry : run.entries) {
+    if (entry.number <= membership.since) continue;
+    if (entry.publication && excepted(*entry.publication, member.slot)) continue;
+    sink_.push(member.slot, job.stream->key.ns, lane_entry(run, entry));
+  }
+  return true;
+}
+
+void Fanout::settle(hub::MembershipList list, const hub::Stream& stream) {
+  State& s = state(stream);
+  if (s.job == nullptr) return;
+  Job& job = *s.job;
+  hub_.for_each(list, [&](hub::Membership& membership) {
+    if (membership.room->stream != &stream || membership.handled_job == job.id) return;
+    for (std::size_t r = job.run_at; r < job.runs.size(); ++r) {
+      ClassRun& run = job.runs[r];
+      if (run.group != membership.group) continue;
+      if (r == job.run_at && membership.index < job.member_at) continue;
+      (void)by_lane(job, run, run.group->members[membership.index]);
+    }
+    membership.handled_job = job.id;
+  });
+}
+
+void Fanout::close(Job& job) {
+  for (hub::Room* room : job.rooms) hub_.close_cursor(*room);
+}
+
+bool Fanout::hold(hub::Stream& stream, const hub::Room& room, hub::ClassKey key, const Pending& pending, std::uint32_t every_ms, Now now) {
+  std::string name = std::to_string(stream.index) + '/' + std::to_string(key.wish) + '/' + std::to_string(key.form) + '/' + room.name;
+  Held& held = held_[std::move(name)];
+  const bool due = held.stream == nullptr || (held.newest.empty() && held.due_ms <= now.monotonic_ms);
+  if (held.stream == nullptr) {
+    held.stream = &stream;
+    held.room = room.name;
+    held.key = key;
+    held.every_ms = every_ms;
+  }
+  if (due) {  // the first of an interval leaves at once
+    held.due_ms = now.monotonic_ms + every_ms;
+    return false;
+  }
+  std::erase_if(held.newest, [&](const PublicationPtr& p) {
+    return p->event == pending.publication->event && p->latest_key == pending.publication->latest_key;
+  });
+  held.newest.push_back(pending.publication);
+  return true;
+}
+
+void Fanout::release_held(Now now) {
+  for (auto it = held_.begin(); it != held_.end();) {
+    Held& held = it->second;
+    if (held.due_ms > now.monotonic_ms) {
+      ++it;
+      continue;
+    }
+    if (held.newest.empty()) {
+      held_.erase(it++);
+      continue;
+    }
+    State& s = state(*held.stream);
+    for (PublicationPtr& publication : held.newest) {
+      Pending pending;
+      pending.number = ++number_;
+      if (publication->rooms.size() == 1) {
+        pending.publication = std::move(publication);
+      } else {
+        auto single = std::make_shared<Publication>(*publication);
+        single->rooms = {held.room};
+        pending.publication = std::move(single);
+      }
+      pending.only = held.key;
+      s.pending.push_back(std::move(pending));
+    }
+    held.newest.clear();
+    held.due_ms = now.monotonic_ms + held.every_ms;
+    queue(*held.stream, s, now);
+    ++it;
+  }
+}
+
+}  // namespace sparc::fanout
