@@ -35,12 +35,20 @@ struct FilterVocabulary {
   std::vector<FilterField> fields;
 };
 
+/// Bounds of filters that are the same everywhere, beside those in limits.h.
+inline constexpr std::size_t filter_value_bytes_max = 256;     // of one value's text
+inline constexpr std::uint32_t every_ms_min = 100;
+inline constexpr std::uint32_t every_ms_max = 86'400'000;      // a day
+
 /// The values that a publication has in the configured fields: read once per publication, only when somebody filters.
 class FieldValues {
  public:
-  /// `data` is valid JSON. A field that is absent, or neither string nor number, has no value.
+  /// `data` is valid JSON. A field that is absent, or neither string nor number, has no value; so has every field of a payload that
+  /// is no object. Of equal keys the last counts, as in JSON.parse.
   static FieldValues read(std::string_view data, const FilterVocabulary& vocabulary);
-  [[nodiscard]] const Scalar* value(std::size_t field) const { return values_[field].empty() ? nullptr : &values_[field]; }
+  [[nodiscard]] const Scalar* value(std::size_t field) const {
+    return field >= values_.size() || values_[field].empty() ? nullptr : &values_[field];
+  }
 
  private:
   std::vector<Scalar> values_;  // by index of vocabulary.fields; empty: no value
@@ -60,7 +68,7 @@ struct Wish {
 };
 
 /// Replaces in `wish` what the choices say. Faults (BAD_REQUEST): a field that is not configured (the text names those that are),
-/// too many filters or values, everyMs below 100.
+/// too many filters, values or topics, everyMs outside of its bounds. The answer is canonical: equal wishes are equal values.
 [[nodiscard]] std::expected<Wish, Fault> apply(const Wish& wish, const Choice<std::string>& topics, const Choice<Filter>& filters,
                                                const FilterVocabulary& vocabulary, const Limits& limits);
 
@@ -75,10 +83,12 @@ using WishId = std::uint32_t;
 /// Thread: confined to the shard.
 class WishTable {
  public:
-  /// Adds a reference. Fault: RATE_LIMITED-like bound reached (BAD_REQUEST, naming limits.tenant_filters_max).
+  WishTable();
+  /// Adds a reference (the wish for everything needs none, and `release` of it does nothing). Fault: RATE_LIMITED-like bound reached (BAD_REQUEST, naming limits.tenant_filters_max).
   [[nodiscard]] std::expected<WishId, Fault> acquire(const Wish& wish, std::string_view tenant, const Limits& limits);
   void release(WishId id);
   [[nodiscard]] const Wish& at(WishId id) const;
+  /// Distinct (tenant, wish), without the wish for everything.
   [[nodiscard]] std::size_t size() const { return live_; }
 
  private:

@@ -15,6 +15,14 @@
 
 namespace sparc::protocol::native {
 
+// Bounds of the wire itself; what depends on configuration (rooms of a connection, rooms of a publication) is checked behind it.
+inline constexpr std::int64_t id_max = std::int64_t{1} << 53;    // ids are integers within ± this
+inline constexpr std::size_t attachments_max = 10;               // of one binary message
+inline constexpr std::size_t list_items_max = 1024;              // of any array that is a field of a frame
+inline constexpr std::size_t event_name_bytes_max = 256;         // 1 to this, UTF-8 without control characters
+inline constexpr std::size_t name_bytes_max = 128;               // of a namespace, group, hook, call id, publication id, epoch
+inline constexpr std::size_t token_bytes_max = 16'384;
+
 /// A frame of a message that could not be decoded: answered by `error`, the connection stays.
 struct Refused {
   std::optional<std::int64_t> id;  // where it could still be read
@@ -24,7 +32,8 @@ using Decoded = std::expected<Request, Refused>;
 
 /// Decodes messages. Keeps a parser and scratch memory: one per shard.
 ///
-/// JSON is validated whole before any part of it is passed on byte for byte (simdjson's on-demand front end skips malformed scalars).
+/// JSON is validated whole (json_checker.h) before any part of it is passed on byte for byte. A known field that appears twice in a
+/// frame is BAD_REQUEST; unknown fields are ignored; null counts as absent, but for `topics`, `filters` and `data`.
 /// Thread: confined to the shard.
 class Decoder {
  public:
@@ -71,7 +80,7 @@ void append_welcome(std::string& out, const Welcome& welcome);
 /// `data` is a JSON object.
 void append_reply(std::string& out, std::int64_t id, std::string_view data);
 void append_error(std::string& out, std::optional<std::int64_t> id, const Fault& fault);
-/// `room` is short. Not for publications with attachments.
+/// `room` is short; an empty one is left out. Not for publications with attachments.
 void append_event(std::string& out, std::string_view ns, std::string_view room, const Publication& publication);
 /// The whole binary message of a publication with attachments.
 void append_binary_event(std::string& out, std::string_view ns, std::string_view room, const Publication& publication);
@@ -82,6 +91,9 @@ void append_evicted(std::string& out, std::string_view ns, std::span<const std::
 void append_token_expiring(std::string& out, std::int64_t expires_in_s);
 void append_reconnect(std::string& out, std::uint32_t after_ms, std::string_view reason);
 void append_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data, std::uint32_t deadline_ms);
+/// The whole binary message of an invoke with attachments.
+void append_binary_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
+                          std::uint32_t deadline_ms, std::span<const std::string> attachments);
 /// `client` is a JSON object; `reason` may be empty.
 void append_hook(std::string& out, std::string_view hook, std::string_view ns, std::string_view client, std::string_view reason);
 

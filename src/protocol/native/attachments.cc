@@ -1,0 +1,68 @@
+#include "protocol/native/attachments.h"
+
+#include "protocol/json_scan.h"
+#include "protocol/native/codec.h"
+
+namespace sparc::protocol::native {
+namespace {
+
+bool placeholder_within(std::string_view object, std::size_t count) {
+  if (json::find(object, "_placeholder") != "true") return true;
+  const auto number = json::read_integer(json::find(object, "num"));
+  return number && *number >= 0 && static_cast<std::uint64_t>(*number) < count;
+}
+
+/// Depth is bounded by the check that the text has passed (json_depth_max).
+bool value_within(std::string_view value, std::size_t count) {
+  const json::Kind kind = json::kind_of(value);
+  if (kind != json::Kind::object && kind != json::Kind::array) return true;
+  if (kind == json::Kind::object && !placeholder_within(value, count)) return false;
+  json::Walker parts(value);
+  while (parts.next()) {
+    if (!value_within(parts.value, count)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::expected<Envelope, std::string> open_envelope(std::string_view message) {
+  constexpr std::size_t prefix = 4;
+  if (message.size() < prefix) return std::unexpected("a binary message begins with the length of its header in four bytes");
+  std::uint32_t length = 0;
+  for (std::size_t i = 0; i < prefix; ++i) length = length << 8 | static_cast<unsigned char>(message[i]);
+  message.remove_prefix(prefix);
+  if (length > message.size()) {
+    return std::unexpected("the header length " + std::to_string(length) + " is beyond the message's end; " +
+                           std::to_string(message.size()) + " bytes follow");
+  }
+  return Envelope{message.substr(0, length), message.substr(length)};
+}
+
+std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths, std::string_view rest) {
+  std::vector<std::string_view> out;
+  const auto rule = [] { return "\"attachments\" must be an array of at most " + std::to_string(attachments_max) + " lengths in bytes"; };
+  if (!lengths.empty() && lengths != "null") {
+    if (json::kind_of(lengths) != json::Kind::array) return std::unexpected(rule());
+    json::Walker items(lengths);
+    while (items.next()) {
+      const auto length = json::read_integer(items.value);
+      if (!length || *length < 0 || out.size() == attachments_max) return std::unexpected(rule());
+      if (static_cast<std::uint64_t>(*length) > rest.size()) return std::unexpected("\"attachments\" are longer than the message");
+      out.push_back(rest.substr(0, static_cast<std::size_t>(*length)));
+      rest.remove_prefix(static_cast<std::size_t>(*length));
+    }
+  }
+  if (!rest.empty()) return std::unexpected("\"attachments\" leave " + std::to_string(rest.size()) + " bytes of the message over");
+  return out;
+}
+
+bool placeholders_within(std::string_view texts, std::size_t count) {
+  return value_within("[" + std::string(texts) + "]", count);
+}
+
+void patch_header_length(std::string& out, std::size_t at, std::size_t length) {
+  for (std::size_t i = 0; i < 4; ++i) out[at + i] = static_cast<char>(length >> (24 - 8 * i) & 0xff);
+}
+
+}  // namespace sparc::protocol::native
