@@ -1,0 +1,78 @@
+#include "server/config/config.h"
+#include "server/config/records.h"
+
+namespace sparc::config {
+
+Namespace new_namespace() {
+  Namespace ns;
+  ns.topics = {{"security:events", {"security:*"}},
+               {"incidents", {"incident:*"}},
+               {"alerts", {"alert:*"}},
+               {"threats", {"threshold:*"}},
+               {"metrics", {"metrics:*"}}};
+  ns.fields = {{"type", {"type", "alertType"}}, {"priority", {"priority", "severity"}}};
+  return ns;
+}
+
+namespace {
+
+EventRule latest_by(std::string pattern, std::vector<std::string> paths) {
+  EventRule rule;
+  rule.pattern = std::move(pattern);
+  rule.latest = std::move(paths);
+  return rule;
+}
+
+EventRule sent_by(std::string pattern, std::vector<std::string> roles) {
+  EventRule rule;
+  rule.pattern = std::move(pattern);
+  rule.send_roles = std::move(roles);
+  return rule;
+}
+
+std::vector<Namespace> shipped_namespaces() {
+  Namespace video = new_namespace();
+  video.name = "video";
+  video.priority = 10;
+  video.events = {latest_by("video:analytics", {"cameraId", "camera"}), sent_by("recording:start", {"admin", "operator"}),
+                  sent_by("recording:stop", {"admin", "operator"})};
+
+  Namespace alerts = new_namespace();
+  alerts.name = "alerts";
+  alerts.history = true;
+  alerts.priority = 30;
+  alerts.outage = Outage::deliver;
+
+  Namespace monitoring = new_namespace();
+  monitoring.name = "monitoring";
+  monitoring.history = true;
+  monitoring.priority = 20;
+  monitoring.outage = Outage::deliver;
+  monitoring.fields.push_back({"metric", {"metric"}});
+  monitoring.events = {latest_by("metrics:update", {"metric"})};
+  return {video, alerts, monitoring};
+}
+
+std::vector<RoomRule> shipped_rooms() {
+  std::vector<RoomRule> rules;
+  for (const char* pattern : {"camera:*", "stream:*", "building:*", "floor:*", "zone:*", "door:*", "sensor:*", "device:*"}) {
+    RoomRule rule;
+    rule.pattern = pattern;
+    rule.ownership = rule.pattern == "camera:*" || rule.pattern == "stream:*";
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+}  // namespace
+
+Config shipped_defaults() {
+  Config config;
+  config.namespaces = shipped_namespaces();
+  config.rooms = shipped_rooms();
+  config.public_rooms = {"system", "announcements"};
+  config.service_jwt.audience = {"sparc-service"};
+  return config;
+}
+
+}  // namespace sparc::config
