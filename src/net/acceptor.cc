@@ -50,7 +50,8 @@ int bind_and_listen(int fd, const Address& at, const ListenOptions& options) {
   }
   if (const int error = set(fd, IPPROTO_TCP, TCP_NODELAY, 1); error != 0) return error;
   if (options.notsent_bytes != 0) {
-    if (const int error = set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(options.notsent_bytes)); error != 0) return error;
+    if (const int error = set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, static_cast<int>(options.notsent_bytes)); error != 0)
+      return error;
   }
   return ::listen(fd, options.backlog) == 0 ? 0 : errno;
 }

@@ -25,10 +25,10 @@ struct ListenOptions {
   /// of the same user, and the kernel spreads connections over them.
   enum class Port : std::uint8_t { first, join };
 
-  std::string host = "0.0.0.0";          // numeric, or `localhost` (127.0.0.1); `::` takes IPv4 too
-  std::uint16_t port = 0;                // 0: any free one, see Acceptor::address
+  std::string host = "0.0.0.0";  // numeric, or `localhost` (127.0.0.1); `::` takes IPv4 too
+  std::uint16_t port = 0;        // 0: any free one, see Acceptor::address
   Port sharing = Port::first;
-  int backlog = 4096;                    // the kernel lowers it to net.core.somaxconn
+  int backlog = 4096;                       // the kernel lowers it to net.core.somaxconn
   std::uint32_t notsent_bytes = 16 * 1024;  // TCP_NOTSENT_LOWAT of accepted sockets; 0: the kernel's default
 };
 

@@ -95,7 +95,8 @@ std::string Address::to_string() const {
 
 Result<Cidr> Cidr::parse(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return fail("'" + std::string(text) + "' is not a network: " + std::string(why) + " (allowed: 10.0.0.0/8, fd00::/8, 192.0.2.1)");
+    return fail("'" + std::string(text) + "' is not a network: " + std::string(why) +
+                " (allowed: 10.0.0.0/8, fd00::/8, 192.0.2.1)");
   };
   const std::size_t slash = text.find('/');
   const auto address = Address::parse(text.substr(0, slash));

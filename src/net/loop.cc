@@ -72,7 +72,8 @@ void Loop::run_once(Turn& turn, std::int64_t wait_ms) {
   in_turn_ = true;
   if (woken) turn.on_wake();
   if (table_ != nullptr) table_->run_ready();
-  for (int i = 0; i < count; ++i) dispatch(events[static_cast<std::size_t>(i)].data.u64, events[static_cast<std::size_t>(i)].events);
+  for (int i = 0; i < count; ++i)
+    dispatch(events[static_cast<std::size_t>(i)].data.u64, events[static_cast<std::size_t>(i)].events);
   run_again();
   deadline_ms_ = turn.end_of_turn();
   if (table_ != nullptr) table_->finish_turn();

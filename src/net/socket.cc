@@ -48,10 +48,7 @@ std::string_view name_of(CloseReason reason) {
 }
 
 Sockets::Sockets(Loop& loop, SocketEvents& events, const Options& options)
-    : loop_(loop),
-      events_(events),
-      options_(options),
-      buffer_(std::make_unique<char[]>(options.receive_bytes + padding_bytes)) {
+    : loop_(loop), events_(events), options_(options), buffer_(std::make_unique<char[]>(options.receive_bytes + padding_bytes)) {
   loop_.set_table(this);
 }
 
@@ -279,8 +276,7 @@ void Sockets::continue_handshake(std::uint32_t slot) {
       if (tls.wants_write()) arm_write(slot, connection);
       return;
     case TlsStream::Outcome::ended:
-    case TlsStream::Outcome::failed:
-      return drop_tls(slot, at(slot));
+    case TlsStream::Outcome::failed: return drop_tls(slot, at(slot));
   }
 }
 

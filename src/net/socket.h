@@ -132,16 +132,16 @@ class Sockets final : private EventTable {
  private:
   enum Flag : std::uint16_t {
     blocked = 1,
-    write_armed = 2,        // EPOLLOUT is watched; once armed it stays, as edges cost nothing while nothing waits
+    write_armed = 2,  // EPOLLOUT is watched; once armed it stays, as edges cost nothing while nothing waits
     paused = 4,
-    unread = 8,             // an event came while paused
+    unread = 8,  // an event came while paused
     on_ready_list = 16,
-    at_end = 32,            // the kernel reported an end or error: read until it shows
+    at_end = 32,  // the kernel reported an end or error: read until it shows
     connecting = 64,
     outgoing = 128,
-    failed = 256,           // a send failed; on_closed is due
+    failed = 256,  // a send failed; on_closed is due
     end_delivered = 512,
-    finishing = 1024,       // shutdown_write was called
+    finishing = 1024,  // shutdown_write was called
     read_wants_write = 2048,
   };
   struct Connection {

@@ -19,7 +19,9 @@ constexpr long session_seconds = 7'200;
 std::string last_error() {
   const unsigned long code = ERR_get_error();
   const char* reason = ERR_reason_error_string(code);
-  const std::string text = reason != nullptr ? reason : ERR_SYSTEM_ERROR(code) ? std::strerror(ERR_GET_REASON(code)) : "unknown error";
+  const std::string text = reason != nullptr        ? reason
+                           : ERR_SYSTEM_ERROR(code) ? std::strerror(ERR_GET_REASON(code))
+                                                    : "unknown error";
   ERR_clear_error();
   return text;
 }
@@ -27,7 +29,8 @@ std::string last_error() {
 // Without it OpenSSL would ask the terminal.
 int no_passphrase(char*, int, int, void*) { return -1; }
 
-int select_http_1_1(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in, unsigned int in_length, void*) {
+int select_http_1_1(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in, unsigned int in_length,
+                    void*) {
   unsigned char* selected = nullptr;
   if (SSL_select_next_proto(&selected, out_length, http_1_1, sizeof http_1_1 - 1, in, in_length) != OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;

@@ -106,7 +106,8 @@ Result<std::unique_ptr<TlsStream>> TlsStream::connect(const TlsContext& context,
   SSL* ssl = (*stream)->ssl_;
   SSL_set_connect_state(ssl);
   unsigned char number[16];
-  const bool is_ip = inet_pton(AF_INET, server_name.c_str(), number) == 1 || inet_pton(AF_INET6, server_name.c_str(), number) == 1;
+  const bool is_ip =
+      inet_pton(AF_INET, server_name.c_str(), number) == 1 || inet_pton(AF_INET6, server_name.c_str(), number) == 1;
   bool ok = true;
   if (context.verify() == TlsContext::Verify::peer) {
     // An empty name would check nothing.
@@ -133,17 +134,11 @@ const std::string& TlsStream::error_text() const {
 TlsStream::Outcome TlsStream::classify(int result) {
   wants_write_ = false;
   switch (SSL_get_error(ssl_, result)) {
-    case SSL_ERROR_NONE:
-      return Outcome::done;
-    case SSL_ERROR_WANT_READ:
-      return Outcome::would_block;
-    case SSL_ERROR_WANT_WRITE:
-      wants_write_ = true;
-      return Outcome::would_block;
-    case SSL_ERROR_ZERO_RETURN:
-      return Outcome::ended;
-    default:
-      break;
+    case SSL_ERROR_NONE: return Outcome::done;
+    case SSL_ERROR_WANT_READ: return Outcome::would_block;
+    case SSL_ERROR_WANT_WRITE: wants_write_ = true; return Outcome::would_block;
+    case SSL_ERROR_ZERO_RETURN: return Outcome::ended;
+    default: break;
   }
   const long verified = SSL_get_verify_result(ssl_);
   const unsigned long code = ERR_peek_error();

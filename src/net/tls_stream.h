@@ -22,10 +22,10 @@ class TlsStream {
   static constexpr std::size_t record_bytes_max = 16 * 1024;
 
   enum class Outcome : std::uint8_t {
-    done,        // all that was asked
-    would_block, // the socket is empty or full, as the call wanted
-    ended,       // the peer has finished
-    failed,      // see `error_text`
+    done,         // all that was asked
+    would_block,  // the socket is empty or full, as the call wanted
+    ended,        // the peer has finished
+    failed,       // see `error_text`
   };
   struct Transfer {
     std::size_t bytes = 0;
@@ -34,7 +34,8 @@ class TlsStream {
 
   [[nodiscard]] static Result<std::unique_ptr<TlsStream>> accept(const TlsContext& context, int fd);
   /// `server_name` is a host name or an IP address: sent as SNI (names only) and checked against the certificate.
-  [[nodiscard]] static Result<std::unique_ptr<TlsStream>> connect(const TlsContext& context, int fd, const std::string& server_name);
+  [[nodiscard]] static Result<std::unique_ptr<TlsStream>> connect(const TlsContext& context, int fd,
+                                                                  const std::string& server_name);
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
@@ -69,7 +70,7 @@ class TlsStream {
   static long bio_control(bio_st* bio, int command, long number, void* pointer);
   friend struct BioMethod;
 
-  ssl_st* ssl_ = nullptr;  // owned
+  ssl_st* ssl_ = nullptr;                    // owned
   std::unique_ptr<char[]> committed_;        // the plaintext of a begun record; OpenSSL wants to see it again
   std::unique_ptr<std::string> error_text_;  // only after a failure
   int fd_;
