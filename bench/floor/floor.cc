@@ -1,6 +1,6 @@
 // bench-floor: the least a server can do. It accepts connections, answers each upgrade with bytes prepared beforehand, and passes on
-// what the connection of /publish sends: every `--batch` frames of `--frame` bytes in one plain send() per subscriber. /echo returns
-// what it reads. It checks nothing, parses nothing and allocates nothing per delivery.
+// what the connection of /publish sends: every `--batch` frames of `--frame` bytes in one plain send() per subscriber. It
+// checks nothing, parses nothing and allocates nothing per delivery.
 //
 // bench-floor [--batch K] [--frame BYTES]
 
@@ -22,7 +22,7 @@
 
 namespace {
 
-enum class Kind : unsigned char { closed, upgrading, subscriber, publisher, echo };
+enum class Kind : unsigned char { closed, upgrading, subscriber, publisher };
 
 [[noreturn]] void die(const char* what) {
   std::fprintf(stderr, "bench-floor: %s: %s\n", what, std::strerror(errno));
@@ -99,20 +99,16 @@ class Floor {
       if (collects) {
         at = pass_on(at);
       } else {
-        answer(fd, kind, std::string_view(buffer_.data(), at));
+        if (kind == Kind::upgrading) upgrade(fd, kind, std::string_view(buffer_.data(), at));
         at = 0;
       }
     }
   }
 
-  void answer(int fd, Kind& kind, std::string_view bytes) {
-    if (kind == Kind::upgrading) {
-      kind = bytes.starts_with("GET /pub") ? Kind::publisher : bytes.starts_with("GET /echo") ? Kind::echo : Kind::subscriber;
-      if (kind == Kind::subscriber) subscribers_.push_back(fd);
-      send_whole(fd, upgraded.data(), upgraded.size());
-    } else if (kind == Kind::echo) {
-      send_whole(fd, bytes.data(), bytes.size());
-    }
+  void upgrade(int fd, Kind& kind, std::string_view request) {
+    kind = request.starts_with("GET /publish") ? Kind::publisher : Kind::subscriber;
+    if (kind == Kind::subscriber) subscribers_.push_back(fd);
+    send_whole(fd, upgraded.data(), upgraded.size());
   }
 
   /// Sends whole blocks out of the first `size` bytes; returns how many bytes are left at the front.

@@ -57,6 +57,7 @@ void run_idle(const Options& options, const Dialect& dialect) {
   report.add("bytes_per_connection", each(before.rss_bytes, after.rss_bytes));
   report.add("private_dirty_per_connection", each(before.private_dirty_bytes, after.private_dirty_bytes));
   report.add("kernel_tcp_bytes_per_connection", each(before.tcp_pages, after.tcp_pages) * 4096);
+  report.add("kernel_slab_bytes_per_connection", each(before.slab_bytes, after.slab_bytes));
   report.print();
 }
 

@@ -38,8 +38,8 @@ void set(int fd, int level, int option, int value) {
 
 Pool::Pool(const Options& options, const Dialect& dialect)
     : dialect_(dialect),
-      host_(options.text("host")),
-      port_(static_cast<std::uint16_t>(options.number("port"))),
+      host_(options.text("host") + ":" + options.text("port")),
+      server_(address_of(options.text("host"), static_cast<std::uint16_t>(options.number("port")))),
       sources_(static_cast<std::uint32_t>(options.number("sources"))),
       concurrency_(static_cast<std::uint32_t>(options.number("concurrency"))),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
@@ -73,14 +73,16 @@ void Pool::connect_one(Role role, std::uint32_t index) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) give_up_errno("socket");
   const auto id = static_cast<std::uint32_t>(clients_.size());
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-  const sockaddr_in source = address_of("127.0.0." + std::to_string(2 + id % sources_), 0);
+  sockaddr_in source{};
+  source.sin_family = AF_INET;
+  source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + id % sources_);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) give_up_errno("bind to a source address");
+  if (role != Role::subscriber) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (role == Role::publisher) set(fd, SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20);
-  const sockaddr_in server = address_of(host_, port_);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0 && errno != EINPROGRESS) give_up_errno("connect");
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&server_), sizeof server_) != 0 && errno != EINPROGRESS) give_up_errno("connect");
   clients_.push_back({.fd = fd, .index = index, .role = role});
+  // Edge-triggered, so EPOLLOUT costs nothing once connected: it comes again only after a send that the socket refused.
   epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u32 = id}};
   if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) give_up_errno("epoll_ctl");
 }
@@ -97,25 +99,21 @@ void Pool::poll(std::uint64_t timeout_ns) {
   if (count < 0 && errno != EINTR) give_up_errno("epoll_pwait2");
   for (int i = 0; i < count; ++i) {
     const std::uint32_t id = events[i].data.u32;
-    if (clients_[id].phase == Phase::connecting && (events[i].events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) on_connected(id);
+    if (clients_[id].phase == Phase::connecting) on_connected(id, (events[i].events & (EPOLLERR | EPOLLHUP)) == 0);
     if ((events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) on_readable(id);
   }
 }
 
-void Pool::on_connected(std::uint32_t id) {
+void Pool::on_connected(std::uint32_t id, bool succeeded) {
   Client& client = clients_[id];
-  int error = 0;
-  socklen_t size = sizeof error;
-  getsockopt(client.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) give_up(std::string("connect: ") + std::strerror(error));
-  // Ready connections are never waited for with EPOLLOUT: the registration would wake the loop for each acknowledged send.
-  epoll_event event{.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {.u32 = id}};
-  if (epoll_ctl(epoll_, EPOLL_CTL_MOD, client.fd, &event) != 0) give_up_errno("epoll_ctl");
+  if (!succeeded) give_up("the server refused a connection");
   client.phase = Phase::upgrading;
-  send(id, "GET " + dialect_.path(client.role) + " HTTP/1.1\r\nHost: " + host_ + ":" + std::to_string(port_) +
-               "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
-               dialect_.headers(client.role, client.index) + "\r\n");
+  out_ = "GET ";
+  out_.append(dialect_.path(client.role)).append(" HTTP/1.1\r\nHost: ").append(host_);
+  out_.append("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+  out_.append(dialect_.headers(client.role, client.index)).append("\r\n");
+  send(id, out_);
 }
 
 void Pool::on_readable(std::uint32_t id) {

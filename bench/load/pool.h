@@ -1,6 +1,8 @@
 #pragma once
 // The clients of a measurement: one thread, one epoll, a small struct per connection.
 
+#include <netinet/in.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -67,15 +69,15 @@ class Pool {
 
  private:
   void connect_one(Role role, std::uint32_t index);
-  void on_connected(std::uint32_t id);
+  void on_connected(std::uint32_t id, bool succeeded);
   void on_readable(std::uint32_t id);
   std::size_t on_bytes(std::uint32_t id, std::string_view bytes);
   std::size_t on_upgrade_answer(std::uint32_t id, std::string_view bytes);
   void become_ready(Client& client);
 
   const Dialect& dialect_;
-  std::string host_;
-  std::uint16_t port_;
+  std::string host_;  // with its port, as the header says it
+  sockaddr_in server_;
   std::uint32_t sources_;
   std::uint32_t concurrency_;
   int epoll_;
@@ -85,6 +87,7 @@ class Pool {
   std::uint64_t announced_ = 0;
   std::vector<Client> clients_;
   std::vector<char> buffer_;
+  std::string out_;
   OnMessage on_message_;
 };
 

@@ -79,6 +79,7 @@ Memory memory_of(int pid) {
   const std::string rollup = contents_of("/proc/" + std::to_string(pid) + "/smaps_rollup");
   memory.rss_bytes = kilobytes_after(rollup, "Rss:");
   memory.private_dirty_bytes = kilobytes_after(rollup, "Private_Dirty:");
+  memory.slab_bytes = kilobytes_after(contents_of("/proc/meminfo"), "Slab:");
   const std::string sockets = contents_of("/proc/net/sockstat");
   const std::size_t tcp = sockets.find("TCP:");
   const std::size_t pages = sockets.find(" mem ", tcp);

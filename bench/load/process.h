@@ -40,7 +40,9 @@ class Meter {
 struct Memory {
   std::uint64_t rss_bytes = 0;
   std::uint64_t private_dirty_bytes = 0;
-  std::uint64_t tcp_pages = 0;  // of the whole machine: both ends of every loopback connection
+  // Of the whole machine, so both ends of every loopback connection:
+  std::uint64_t tcp_pages = 0;   // buffered data (sockstat)
+  std::uint64_t slab_bytes = 0;  // the sockets themselves, with all else that the kernel keeps in slabs (meminfo)
 };
 [[nodiscard]] Memory memory_of(int pid);
 

@@ -1,6 +1,7 @@
 #pragma once
 // The client's half of RFC 6455, as little as a generator needs: whole unfragmented messages.
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -60,13 +61,16 @@ struct Stamp {
 /// A JSON object of `size` bytes (at least what its fields need).
 [[nodiscard]] std::string payload_json(Stamp stamp, std::size_t size);
 
-[[nodiscard]] inline std::uint64_t hexadecimal(const char* digits, std::size_t count) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto c = static_cast<unsigned char>(digits[i]);
-    value = value << 4 | ((c & 0x0f) + (c >> 6) * 9u);
-  }
-  return value;
+/// Eight hexadecimal digits. All at once: a generator that is slower than the server measures itself.
+[[nodiscard]] inline std::uint32_t hexadecimal_8(const char* digits) {
+  static_assert(std::endian::native == std::endian::little);
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, digits, 8);
+  bytes = (bytes & 0x0f0f0f0f0f0f0f0f) + (bytes >> 6 & 0x0101010101010101) * 9;
+  bytes = __builtin_bswap64(bytes);
+  bytes = (bytes | bytes >> 4) & 0x00ff00ff00ff00ff;
+  bytes = (bytes | bytes >> 8) & 0x0000ffff0000ffff;
+  return static_cast<std::uint32_t>(bytes | bytes >> 16);
 }
 
 /// Finds stamps in messages. Remembers where the last one was, since messages of one kind look alike.
@@ -94,7 +98,7 @@ class StampReader {
   static constexpr std::size_t whole = stamp_key.size() + stamp_digits;
   static Stamp parse(const char* at) {
     at += stamp_key.size();
-    return {static_cast<std::uint32_t>(hexadecimal(at, 8)), hexadecimal(at + 8, 16)};
+    return {hexadecimal_8(at), std::uint64_t{hexadecimal_8(at + 8)} << 32 | hexadecimal_8(at + 16)};
   }
 
   std::size_t last_ = 0;
