@@ -1,4 +1,5 @@
-// As much of sparc.v1 as the generator uses, and faults on purpose: `node mock.mjs none|lose|duplicate|reorder|announce|array|forbid`.
+// As much of sparc.v1 as the generator uses, and faults on purpose:
+// node mock.mjs none|lose|duplicate|reorder|announce|array|forbid
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';

@@ -1,6 +1,6 @@
-// bench-floor: the least a server can do. It accepts connections, answers each upgrade with bytes prepared beforehand, and passes on
-// what the connection of /publish sends: every `--batch` frames of `--frame` bytes in one plain send() per subscriber. It
-// checks nothing, parses nothing and allocates nothing per delivery.
+// bench-floor: the least a server can do. It accepts connections, answers each upgrade with bytes prepared beforehand, and passes
+// on what the connection of /publish sends: every `--batch` frames of `--frame` bytes in one plain send() per subscriber. It checks
+// nothing, parses nothing and allocates nothing per delivery.
 //
 // bench-floor [--batch K] [--frame BYTES]
 
@@ -135,7 +135,7 @@ class Floor {
   std::size_t collected_ = 0;  // bytes of an incomplete block, at the front of block_
   std::vector<char> block_;    // what the publisher sent
   std::vector<char> buffer_;   // what anybody else sent
-  std::vector<Kind> kinds_;  // by descriptor
+  std::vector<Kind> kinds_;    // by descriptor
   std::vector<int> subscribers_;
   int listener_ = -1;
   int epoll_ = -1;

@@ -11,8 +11,8 @@
 
 namespace bench {
 
-/// Every publication is to reach every subscriber once and in order. A publication is outstanding until each subscriber received it or
-/// was seen to have missed it.
+/// Every publication is to reach every subscriber once and in order. A publication is outstanding until each subscriber received
+/// it or was seen to have missed it.
 class Deliveries {
  public:
   static constexpr std::uint32_t outstanding_max = 1 << 14;

@@ -34,8 +34,9 @@ class RawFloor final : public Plain {
 class SocketIo final : public Dialect {
  public:
   std::string path(Role role) const override {
-    return std::string("/socket.io/?EIO=4&transport=websocket&role=") +
-           (role == Role::publisher ? "publish" : role == Role::subscriber ? "subscribe" : "echo");
+    return std::string("/socket.io/?EIO=4&transport=websocket&role=") + (role == Role::publisher    ? "publish"
+                                                                         : role == Role::subscriber ? "subscribe"
+                                                                                                    : "echo");
   }
   bool ready_when_upgraded(Role) const override { return false; }
   Heard hear(Role, std::string_view message) const override {
@@ -142,7 +143,8 @@ void append_sparc_publication(std::string& out, std::string_view ns, std::string
 std::uint64_t announced_in(std::string_view message) {
   static constexpr std::string_view key = "\"count\":";
   std::uint64_t sum = 0;
-  for (std::size_t at = message.find(R"("type":"gap")"); at != std::string_view::npos; at = message.find(R"("type":"gap")", at + 1)) {
+  for (std::size_t at = message.find(R"("type":"gap")"); at != std::string_view::npos;
+       at = message.find(R"("type":"gap")", at + 1)) {
     const std::size_t count = message.find(key, at);
     if (count == std::string_view::npos) continue;
     std::uint64_t value = 0;

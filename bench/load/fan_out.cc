@@ -38,7 +38,8 @@ class FanOut {
     } else {
       pace_.window = static_cast<std::uint32_t>(options.number("window"));
     }
-    if (std::max(pace_.window, pace_.burst) > Deliveries::outstanding_max) give_up("more publications at once than the book holds");
+    if (std::max(pace_.window, pace_.burst) > Deliveries::outstanding_max)
+      give_up("more publications at once than the book holds");
     pool_.on_message([this](std::uint32_t client, std::string_view message) { on_message(client, message); });
   }
 
@@ -138,9 +139,11 @@ class FanOut {
     report.add("duplicated", book_.duplicated());
     report.add("reordered", book_.reordered());
     report.add("announced", announced);
-    report.add("messages_per_read", static_cast<double>(book_.received()) / static_cast<double>(std::max<std::uint64_t>(reads, 1)));
+    report.add("messages_per_read",
+               static_cast<double>(book_.received()) / static_cast<double>(std::max<std::uint64_t>(reads, 1)));
     report.add("deliveries_per_s", static_cast<double>(book_.received()) / meter.elapsed_s());
-    report.add("ns_per_delivery", static_cast<double>(meter.server_ns()) / static_cast<double>(std::max<std::uint64_t>(book_.received(), 1)));
+    report.add("ns_per_delivery",
+               static_cast<double>(meter.server_ns()) / static_cast<double>(std::max<std::uint64_t>(book_.received(), 1)));
     report.add("latency_us", book_.latency_ns());
     report.add(meter);
     if (stalled_) report.refuse("no delivery for 10 s while some were outstanding");

@@ -41,7 +41,7 @@ constexpr Known known[] = {
     {"other-tenants", "0", "sparc: tenants with one connection each beside the measured one"},
     {"second-namespace", "video", "priority: namespace of the long fan-out, joined beside --namespace"},
     {"second-event", "stream:started", "priority: its event"},
-    {"rpc-event", "bench:echo", "rpc: client event that the server answers"},
+    {"rpc-event", "echo", "rpc: client event that the server answers (sparc: WEBSOCKET_DEV_ECHO)"},
 };
 
 void usage_error(const std::string& what) {

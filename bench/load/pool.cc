@@ -64,7 +64,8 @@ std::uint32_t Pool::open(Role role, std::uint32_t count) {
     while (started < count && started - done < concurrency_) connect_one(role, started++);
     poll(1'000'000'000);
     if (ready_ - ready_before != done) progress = now_ns();
-    if (now_ns() - progress > stalled_ns) give_up("connections do not become ready: " + std::to_string(done) + " of " + std::to_string(count));
+    if (now_ns() - progress > stalled_ns)
+      give_up("connections do not become ready: " + std::to_string(done) + " of " + std::to_string(count));
   }
   return first;
 }
@@ -80,7 +81,8 @@ void Pool::connect_one(Role role, std::uint32_t index) {
   if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) give_up_errno("bind to a source address");
   if (role != Role::subscriber) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (role == Role::publisher) set(fd, SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&server_), sizeof server_) != 0 && errno != EINPROGRESS) give_up_errno("connect");
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&server_), sizeof server_) != 0 && errno != EINPROGRESS)
+    give_up_errno("connect");
   clients_.push_back({.fd = fd, .index = index, .role = role});
   // Edge-triggered, so EPOLLOUT costs nothing once connected: it comes again only after a send that the socket refused.
   epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u32 = id}};
@@ -94,7 +96,8 @@ void Pool::poll_for(double seconds) {
 
 void Pool::poll(std::uint64_t timeout_ns) {
   epoll_event events[512];
-  const timespec timeout{.tv_sec = static_cast<time_t>(timeout_ns / 1'000'000'000), .tv_nsec = static_cast<long>(timeout_ns % 1'000'000'000)};
+  const timespec timeout{.tv_sec = static_cast<time_t>(timeout_ns / 1'000'000'000),
+                         .tv_nsec = static_cast<long>(timeout_ns % 1'000'000'000)};
   const int count = epoll_pwait2(epoll_, events, 512, &timeout, nullptr);
   if (count < 0 && errno != EINTR) give_up_errno("epoll_pwait2");
   for (int i = 0; i < count; ++i) {
@@ -110,8 +113,9 @@ void Pool::on_connected(std::uint32_t id, bool succeeded) {
   client.phase = Phase::upgrading;
   out_ = "GET ";
   out_.append(dialect_.path(client.role)).append(" HTTP/1.1\r\nHost: ").append(host_);
-  out_.append("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+  out_.append(
+      "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
   out_.append(dialect_.headers(client.role, client.index)).append("\r\n");
   send(id, out_);
 }
@@ -125,7 +129,9 @@ void Pool::on_readable(std::uint32_t id) {
     std::memcpy(buffer_.data(), client.unread.data(), kept);
     const ssize_t got = recv(client.fd, buffer_.data() + kept, buffer_bytes - kept, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got <= 0) give_up(client.phase == Phase::ready ? "the server closed a connection" : "the server closed a connection during the handshake");
+    if (got <= 0)
+      give_up(client.phase == Phase::ready ? "the server closed a connection"
+                                           : "the server closed a connection during the handshake");
     read_ns_ = now_ns();
     ++reads_;
     const std::string_view bytes(buffer_.data(), kept + static_cast<std::size_t>(got));

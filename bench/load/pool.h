@@ -40,8 +40,8 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// Connects `count` clients of a role and returns when all are ready (60 s without progress end the program). Returns the first's
-  /// number; the others follow.
+  /// Connects `count` clients of a role and returns when all are ready (60 s without progress end the program).
+  /// Returns the first's number; the others follow.
   std::uint32_t open(Role role, std::uint32_t count);
   /// Every text or binary message of a ready client.
   void on_message(OnMessage handler) { on_message_ = std::move(handler); }

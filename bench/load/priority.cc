@@ -43,8 +43,8 @@ class Priority {
     report.add("mode", options_.mode());
     report.add("subscribers", std::uint64_t{subscribers_});
     report.add("rounds", std::uint64_t{shares_.size()});
-    report.add("urgent_first_share", shares_[shares_.size() / 2]);
-    report.add("urgent_first_share_least", shares_.front());
+    report.add("urgent_late_share", shares_[shares_.size() / 2]);
+    report.add("urgent_late_share_most", shares_.back());
     report.add("latency_us", urgent_ns_);
     report.add(meter);
     report.print();
@@ -52,7 +52,7 @@ class Priority {
 
  private:
   void round() {
-    slow_ = urgent_ = urgent_first_ = 0;
+    slow_ = urgent_ = urgent_late_ = 0;
     ++round_;
     publish(options_.text("second-namespace"), options_.text("second-event"), round_);
     const std::uint64_t begin = now_ns();
@@ -65,7 +65,7 @@ class Priority {
       }
       if (now_ns() - begin > round_ns_max) give_up("a publication did not reach every subscriber within 10 s");
     }
-    shares_.push_back(static_cast<double>(urgent_first_) / subscribers_);
+    shares_.push_back(static_cast<double>(urgent_late_) / subscribers_);
   }
 
   void publish(std::string_view ns, std::string_view event, std::uint32_t sequence) {
@@ -84,7 +84,7 @@ class Priority {
         return;
       }
       ++urgent_;
-      urgent_first_ += client.sequence != round_ ? 1 : 0;
+      urgent_late_ += client.sequence == round_ ? 1 : 0;
       urgent_ns_.add(pool_.read_ns() - stamp.sent_ns);
     });
     if (stamps == 0) pool_.on_control(id, message);
@@ -96,7 +96,7 @@ class Priority {
   Pool pool_;
   StampReader reader_;
   std::uint32_t publisher_ = 0;
-  std::uint32_t round_ = 0, slow_ = 0, urgent_ = 0, urgent_first_ = 0;
+  std::uint32_t round_ = 0, slow_ = 0, urgent_ = 0, urgent_late_ = 0;
   std::vector<double> shares_;
   Histogram urgent_ns_;
 };

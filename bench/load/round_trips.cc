@@ -62,8 +62,9 @@ class RoundTrips {
     for (std::uint32_t i = 0; i < count; ++i) {
       if (calls_) {
         append_client_frame(out_, Opcode::text,
-                            R"({"type":"event","id":)" + std::to_string(++next_id_) + R"(,"namespace":")" + options_.text("namespace") +
-                                R"(","event":")" + options_.text("rpc-event") + R"(","data":{"text":")" + data_ + "\"}}");
+                            R"({"type":"event","id":)" + std::to_string(++next_id_) + R"(,"namespace":")" +
+                                options_.text("namespace") + R"(","event":")" + options_.text("rpc-event") +
+                                R"(","data":{"text":")" + data_ + "\"}}");
       } else {
         out_ += echo_frame_;
       }
@@ -101,7 +102,8 @@ class RoundTrips {
     report.add("answers", answers_);
     report.add("messages_per_read", static_cast<double>(answers_) / static_cast<double>(std::max<std::uint64_t>(reads, 1)));
     report.add("answers_per_s", static_cast<double>(answers_) / meter.elapsed_s());
-    report.add("ns_per_message", static_cast<double>(meter.server_ns()) / static_cast<double>(std::max<std::uint64_t>(answers_, 1)));
+    report.add("ns_per_message",
+               static_cast<double>(meter.server_ns()) / static_cast<double>(std::max<std::uint64_t>(answers_, 1)));
     report.add("latency_us", round_trip_ns_);
     report.add(meter);
     report.print();

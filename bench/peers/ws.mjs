@@ -8,7 +8,8 @@ const http = createServer();
 const server = new WebSocketServer({ server: http, perMessageDeflate: false });
 
 function publish(data, binary) {
-  const frame = Buffer.concat(Sender.frame(data, { fin: true, rsv1: false, opcode: binary ? 2 : 1, mask: false, readOnly: true }));
+  const options = { fin: true, rsv1: false, opcode: binary ? 2 : 1, mask: false, readOnly: true };
+  const frame = Buffer.concat(Sender.frame(data, options));
   for (const client of subscribers) {
     if (client.readyState === WebSocket.OPEN) client._socket.write(frame);
   }
