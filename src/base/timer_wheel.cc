@@ -1,10 +1,10 @@
-#include "net/timer_wheel.h"
+#include "base/timer_wheel.h"
 
 #include <algorithm>
 #include <bit>
 #include <cassert>
 
-namespace sparc::net {
+namespace sparc {
 
 TimerId TimerWheel::schedule(std::int64_t after_ms, std::uint64_t token) {
   std::uint32_t index = free_;
@@ -111,4 +111,4 @@ void TimerWheel::release(std::uint32_t index) {
   --live_;
 }
 
-}  // namespace sparc::net
+}  // namespace sparc

@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <vector>
 
-namespace sparc::net {
+namespace sparc {
 
 /// Names one scheduled timer. Of a timer that fired or was cancelled it is stale, and cancelling it does nothing. 0: none.
 enum class TimerId : std::uint64_t { none = 0 };
 
-/// Hierarchical timing wheel (Varghese and Lauck 1987): seven levels of 64 buckets, one millisecond at the lowest. Schedule and
-/// cancel are O(1); a timer moves down at most six times. Nodes live in one slab that grows and is reused.
+/// Hierarchical timing wheel (Varghese and Lauck 1987): ten levels of 64 buckets, one millisecond at the lowest. Schedule and
+/// cancel are O(1); a timer moves down at most once a level. Nodes live in one slab that grows and is reused.
 ///
 /// Order:  by deadline; timers of the same millisecond fire in no particular order.
 /// Thread: confined to the thread that owns it.
@@ -41,7 +41,7 @@ class TimerWheel {
 
  private:
   static constexpr std::uint32_t nil = UINT32_MAX;
-  static constexpr unsigned level_bits = 6, buckets = 64, levels = 7;
+  static constexpr unsigned level_bits = 6, buckets = 64, levels = 10;
   static constexpr std::int64_t after_ms_max = std::int64_t{1} << 40;
 
   struct Node {
@@ -75,4 +75,4 @@ class TimerWheel {
   std::size_t live_ = 0;
 };
 
-}  // namespace sparc::net
+}  // namespace sparc
