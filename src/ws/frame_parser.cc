@@ -68,7 +68,9 @@ FrameParser::Step FrameParser::gather_header(std::span<char> input, std::uint64_
 
 FrameParser::Step FrameParser::accept_header(const std::uint8_t* header, std::size_t size, std::uint64_t payload_bytes_max) {
   if (const char* detail = read_length(header)) return fail(CloseCode::protocol_error, detail, size);
-  if (payload_left_ > payload_bytes_max) return fail(CloseCode::too_big, "frame exceeds the message size limit", size);
+  if (!is_control(opcode_of(header[0])) && payload_left_ > payload_bytes_max) {
+    return fail(CloseCode::too_big, "frame exceeds the message size limit", size);
+  }
   begin_frame(header, size);
   return {.kind = Kind::header, .consumed = size};
 }

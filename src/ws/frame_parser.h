@@ -31,7 +31,7 @@ struct FrameHeader {
 /// Splits a byte stream into frame headers and unmasked payload pieces, at any split of the input. Checks everything that a frame
 /// header can do wrong. Pure: no I/O, no clock, no allocation.
 ///
-/// Limits:   a payload longer than `payload_bytes_max` ends in 1009 when its header is read; other faults in 1002.
+/// Limits:   a data frame longer than `payload_bytes_max` ends in 1009 when its header is read; other faults in 1002.
 /// Lifetime: `Step::payload` is a part of the bytes given to `next`, unmasked in place.
 /// Errors:   after Kind::fault, `next` may not be called again (asserted).
 /// Memory:   32 bytes (asserted): it stands in every idle connection.

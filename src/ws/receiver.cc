@@ -18,10 +18,11 @@ Receiver::Receiver(Role role, Compression compression, const ReceiverOptions& op
   assert(compression == Compression::none || options.inflater != nullptr);
 }
 
-/// Data that does not compress grows a little when it is compressed: 5 bytes for each stored block.
+/// Data that does not compress grows when it is compressed: 5 bytes for each stored block, which zlib at its lowest memory level
+/// makes of 128 bytes.
 std::uint64_t Receiver::wire_bytes_max() const {
   const std::uint64_t limit = options_->message_bytes_max;
-  return parser_.compression() == Compression::none ? limit : limit + limit / 64 + 64;
+  return parser_.compression() == Compression::none ? limit : limit + limit / 16 + 64;
 }
 
 Receiver::Fed Receiver::feed(std::span<char> input, ReceiverHandler& handler) {
