@@ -31,9 +31,6 @@ class SizeHeap {
   /// Not of an empty heap.
   [[nodiscard]] T& largest() { return *items_.front(); }
   [[nodiscard]] std::size_t size() const { return items_.size(); }
-  /// In no order that means anything.
-  [[nodiscard]] T& operator[](std::size_t i) { return *items_[i]; }
-  [[nodiscard]] const T& operator[](std::size_t i) const { return *items_[i]; }
 
  private:
   void up(std::size_t at) {

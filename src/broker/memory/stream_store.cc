@@ -46,6 +46,8 @@ StreamStore::Stream& StreamStore::open(NamespaceId ns, std::string_view tenant) 
   stream.key = std::move(key);
   stream.epoch = epochs_.token(epoch_characters);
   stream.used_ms = now_.monotonic_ms;
+  stream.all_at = all_.size();
+  all_.push_back(&stream);
   by_size_.add(stream);
   counters_.streams = streams_.size();
   return stream;
@@ -220,20 +222,27 @@ void StreamStore::shed() {
 }
 
 void StreamStore::sweep() {
-  for (std::size_t left = std::min(sweep_streams, by_size_.size()); left > 0 && by_size_.size() > 0; --left) {
-    if (sweep_at_ >= by_size_.size()) sweep_at_ = 0;
-    Stream& stream = by_size_[sweep_at_];
+  for (std::size_t left = std::min(sweep_streams, all_.size()); left > 0; --left) {
+    if (sweep_at_ >= all_.size()) sweep_at_ = 0;
+    Stream& stream = *all_[sweep_at_];
     expire(stream);
     account(stream);
     if (is_dead(stream)) {
-      ++counters_.streams_expired;
-      by_size_.remove(stream);
-      streams_.erase(streams_.find(KeyView{stream.key.ns, stream.key.tenant}));
-      counters_.streams = streams_.size();
+      erase(stream);
     } else {
       ++sweep_at_;
     }
   }
+}
+
+void StreamStore::erase(Stream& stream) {
+  ++counters_.streams_expired;
+  by_size_.remove(stream);
+  all_.back()->all_at = stream.all_at;
+  all_[stream.all_at] = all_.back();
+  all_.pop_back();
+  streams_.erase(streams_.find(KeyView{stream.key.ns, stream.key.tenant}));
+  counters_.streams = streams_.size();
 }
 
 bool StreamStore::is_dead(const Stream& stream) const {

@@ -83,6 +83,7 @@ class StreamStore {
     std::unique_ptr<PublicationIds> ids;  // null while there are none, as latest
     std::unique_ptr<LatestValues> latest;
     Counted counted;
+    std::size_t all_at = 0;  // index into all_
     std::size_t heap_at = 0;
     std::size_t heap_size = 0;
   };
@@ -152,6 +153,7 @@ class StreamStore {
   void account(Stream& stream);
   void shed();
   void sweep();
+  void erase(Stream& stream);
   [[nodiscard]] bool is_dead(const Stream& stream) const;
 
   std::vector<NamespaceBrokerSettings> namespaces_;
@@ -161,6 +163,7 @@ class StreamStore {
   SeededEntropy epochs_;
   Now now_;
   std::unordered_map<StreamKey, Stream, KeyHash, KeyEqual> streams_;
+  std::vector<Stream*> all_;  // for the sweep, which goes on while streams change their size
   SizeHeap<Stream> by_size_;
   StreamCounters counters_;
   std::size_t sweep_at_ = 0;
