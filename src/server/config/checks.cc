@@ -61,10 +61,8 @@ std::string check_path(const std::string& text) {
 std::string check_id(const std::string& text) { return valid_id(text) ? "" : "at most 128 of A-Z, a-z, 0-9, _ . @ + and -"; }
 
 std::string check_api_key(const std::string& text) {
-  if (text.size() >= 16 && text.size() <= 256 &&
-      all(text, [](char c) { return printable(c) && static_cast<signed char>(c) > 0; }))
-    return {};
-  return "16 to 256 ASCII characters without spaces";
+  if (text.size() <= 512 && all(text, [](char c) { return printable(c) && static_cast<signed char>(c) > 0; })) return {};
+  return "at most 512 ASCII characters without spaces";
 }
 
 std::string check_scope(const std::string& text) {

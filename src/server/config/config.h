@@ -38,6 +38,7 @@ struct EventRule {
   bool is_volatile = false;             // dropped for a connection where anything waits
   std::uint32_t ttl_ms = 0;             // 0: does not expire while it waits
   bool history = true;                  // false: never appended to the stream
+  bool ownership = false;               // of the camera that the payload's cameraId names, where a client sends it
   std::vector<std::string> send_roles;  // of clients that may send it; empty: everybody in the namespace
 };
 
@@ -84,7 +85,7 @@ struct ApiKey {
   std::string tenant;               // empty: every tenant
 };
 
-/// Where the keys come from that tokens are verified with, and what the tokens must say.
+/// Where the keys come from that tokens are verified with.
 struct TokenKeys {
   std::string secret;                         // HMAC; empty: none
   std::vector<std::string> public_key_files;  // PEM
@@ -100,12 +101,15 @@ struct TokenKeys {
   }
 };
 
-/// Names under which a token carries an identity; the first that is present wins.
-struct ClaimNames {
+/// What a user's token must say, and under which names; the first claim that is present wins.
+struct TokenClaims {
   std::vector<std::string> user_id{"userId"};
   std::vector<std::string> tenant_id{"tenantId"};
   std::vector<std::string> organization_id{"organizationId"};
   std::vector<std::string> roles{"roles"};
+  std::vector<std::string> audiences;  // one of them must be in `aud`; empty: not looked at
+  std::vector<std::string> issuers;    // one of them must be `iss`; empty: not looked at
+  bool expiry_required = false;        // false: a token without `exp` never expires
 };
 
 /// One of the three old services: where it still runs, and what its clients are when they have no token.
@@ -137,9 +141,9 @@ struct Config {
 
   // identity
   TokenKeys jwt;
-  ClaimNames claims;
+  TokenClaims claims;
   std::string token_cookie;  // a cookie that may carry the token; empty: none
-  TokenKeys service_jwt;     // audience sparc-service unless set
+  TokenKeys service_jwt;     // their tokens have the audience sparc-service
   std::string api_key;       // secret; all scopes, every tenant
   std::vector<ApiKey> api_keys;
   std::vector<Anonymous> anonymous;

@@ -23,10 +23,11 @@ EventRule latest_by(std::string pattern, std::vector<std::string> paths) {
   return rule;
 }
 
-EventRule sent_by(std::string pattern, std::vector<std::string> roles) {
+EventRule camera_control(std::string pattern, std::vector<std::string> roles = {}) {
   EventRule rule;
   rule.pattern = std::move(pattern);
   rule.send_roles = std::move(roles);
+  rule.ownership = true;
   return rule;
 }
 
@@ -34,8 +35,12 @@ std::vector<Namespace> shipped_namespaces() {
   Namespace video = new_namespace();
   video.name = "video";
   video.priority = 10;
-  video.events = {latest_by("video:analytics", {"cameraId", "camera"}), sent_by("recording:start", {"admin", "operator"}),
-                  sent_by("recording:stop", {"admin", "operator"})};
+  video.events = {latest_by("video:analytics", {"cameraId", "camera"}),
+                  camera_control("recording:start", {"admin", "operator"}),
+                  camera_control("recording:stop", {"admin", "operator"}),
+                  camera_control("recording:*"),
+                  camera_control("stream:start"),
+                  camera_control("stream:stop")};
 
   Namespace alerts = new_namespace();
   alerts.name = "alerts";
@@ -71,7 +76,6 @@ Config shipped_defaults() {
   config.namespaces = shipped_namespaces();
   config.rooms = shipped_rooms();
   config.public_rooms = {"system", "announcements"};
-  config.service_jwt.audience = {"sparc-service"};
   return config;
 }
 

@@ -96,7 +96,7 @@ constexpr std::string_view introduction =
 std::string effective_toml(const Loaded& loaded) {
   std::string out;
   for (const auto& option : options()) {
-    const auto value = option.field.write(&loaded.config);
+    const auto value = option.field.write(&loaded.stated);
     const std::string origin = origin_of(loaded, option);
     if (!value) {
       out += "# " + option.field.name + " is not set\n";

@@ -11,24 +11,22 @@ namespace {
 
 constexpr std::size_t namespaces_max = 64;
 constexpr std::size_t secret_bytes_advised = 32;
+constexpr std::size_t api_key_bytes_advised = 16;
 
 class Finisher {
  public:
   Finisher(Loaded& loaded, std::vector<Problem>& problems) : loaded_(loaded), config_(loaded.config), problems_(problems) {}
 
   void run() {
-    for (auto& ns : config_.namespaces) settle(ns);
-    std::erase_if(config_.namespaces, [](const Namespace& ns) { return !ns.enabled; });
-    std::erase_if(config_.rooms, [](const RoomRule& rule) { return !rule.enabled; });
+    settle();
+    loaded_.stated = config_;
+    leave_out_what_is_off();
     check_namespaces();
     check_rooms();
     check_anonymous();
     check_transport();
     check_migration();
     check_keys();
-    if (config_.camera_ownership == CameraOwnership::automatic) {
-      config_.camera_ownership = config_.redis_url.empty() ? CameraOwnership::off : CameraOwnership::required;
-    }
   }
 
  private:
@@ -37,15 +35,24 @@ class Finisher {
     problems_.push_back({origin == loaded_.origins.end() ? "" : origin->second, key, std::move(message)});
   }
 
-  void settle(Namespace& ns) {
-    if (ns.lane_policy == LanePolicy::automatic) {
+  void settle() {
+    if (config_.dev_keys) use_development_keys();
+    if (config_.camera_ownership == CameraOwnership::automatic) {
+      config_.camera_ownership = config_.redis_url.empty() ? CameraOwnership::off : CameraOwnership::required;
+    }
+    for (auto& ns : config_.namespaces) {
+      if (ns.lane_policy != LanePolicy::automatic) continue;
       ns.lane_policy = ns.history ? LanePolicy::catch_up : LanePolicy::drop_oldest;
     }
-    if (ns.lane_policy == LanePolicy::catch_up && !ns.history) {
-      fault("namespaces", "\"" + ns.name + "\": lane.policy catch-up needs history = true, from which it catches up");
+  }
+
+  void leave_out_what_is_off() {
+    std::erase_if(config_.namespaces, [](const Namespace& ns) { return !ns.enabled; });
+    std::erase_if(config_.rooms, [](const RoomRule& rule) { return !rule.enabled; });
+    for (auto& ns : config_.namespaces) {
+      std::erase_if(ns.topics, [](const Topic& topic) { return topic.patterns.empty(); });
+      std::erase_if(ns.fields, [](const FilterField& field) { return field.paths.empty(); });
     }
-    std::erase_if(ns.topics, [](const Topic& topic) { return topic.patterns.empty(); });
-    std::erase_if(ns.fields, [](const FilterField& field) { return field.paths.empty(); });
   }
 
   [[nodiscard]] bool has_namespace(const std::string& name) const {
@@ -58,6 +65,9 @@ class Finisher {
     if (config_.namespaces.size() > namespaces_max) fault("namespaces", "at most " + std::to_string(namespaces_max));
     for (const auto& ns : config_.namespaces) {
       if (ns.name.empty()) fault("namespaces", "a name is empty");
+      if (ns.lane_policy == LanePolicy::catch_up && !ns.history) {
+        fault("namespaces", "\"" + ns.name + "\": lane.policy catch-up needs history = true, from which it catches up");
+      }
     }
   }
 
@@ -112,7 +122,6 @@ class Finisher {
   }
 
   void check_keys() {
-    if (config_.dev_keys) use_development_keys();
     for (const auto& [name, keys] : {std::pair("jwt", &config_.jwt), std::pair("service_jwt", &config_.service_jwt)}) {
       const std::size_t size = keys->secret.size();
       if (size != 0 && size < secret_bytes_advised) {
@@ -120,8 +129,12 @@ class Finisher {
       }
     }
     std::set<std::string> keys;
-    if (!config_.api_key.empty()) keys.insert(config_.api_key);
+    if (!config_.api_key.empty()) {
+      keys.insert(config_.api_key);
+      if (config_.api_key.size() < api_key_bytes_advised) warn_of_short_key("api_key");
+    }
     for (const auto& entry : config_.api_keys) {
+      if (entry.key.size() < api_key_bytes_advised) warn_of_short_key("api_keys \"" + entry.name + "\"");
       if (entry.key.empty()) fault("api_keys", "\"" + entry.name + "\": the key is empty");
       if (!keys.insert(entry.key).second) fault("api_keys", "\"" + entry.name + "\": another entry has the same key");
     }
@@ -136,6 +149,9 @@ class Finisher {
     if (config_.api_key.empty() && config_.api_keys.empty()) config_.api_key = dev_api_key;
   }
 
+  void warn_of_short_key(const std::string& name) {
+    warn(name + ": under " + std::to_string(api_key_bytes_advised) + " characters it can be guessed");
+  }
   void warn(std::string message) { loaded_.warnings.push_back(std::move(message)); }
 
   Loaded& loaded_;

@@ -42,14 +42,21 @@ class Loader {
       const Option* option = find([&](const Option& o) { return o.variable == name; });
       if (option != nullptr) {
         read_text_of(*option, name, text, "environment " + name);
-      } else if (name.starts_with("WEBSOCKET_")) {
-        std::vector<std::string> names;
-        for (const auto& o : options()) names.push_back(o.variable);
-        if (const auto nearest = suggestion(name, names); !nearest.empty()) {
-          loaded_.warnings.push_back(name + ": not a setting" + nearest);
-        }
+      } else if (name.starts_with(prefix)) {
+        warn_of_unknown(name);
       }
     }
+  }
+
+  /// A typing error must not go unseen, but the prefix is not ours alone: orchestrators make such variables for their services.
+  void warn_of_unknown(const std::string& name) {
+    std::vector<std::string> names;
+    for (const auto& option : options()) {
+      if (option.variable.starts_with(prefix)) names.push_back(option.variable.substr(prefix.size()));
+    }
+    const std::string nearest = nearest_name(name.substr(prefix.size()), names);
+    if (nearest.empty()) return;
+    loaded_.warnings.push_back(name + ": not a setting; did you mean \"" + std::string(prefix) + nearest + "\"?");
   }
 
   void read_flags() {
@@ -77,6 +84,8 @@ class Loader {
     const auto at = std::find_if(options().begin(), options().end(), test);
     return at == options().end() ? nullptr : &*at;
   }
+
+  static constexpr std::string_view prefix = "WEBSOCKET_";
 
   const Sources& sources_;
   Loaded loaded_;

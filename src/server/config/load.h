@@ -24,6 +24,7 @@ struct Sources {
 
 struct Loaded {
   Config config;
+  Config stated;  // the same with the entries that are switched off: what effective_toml prints, so that it can be loaded again
   std::map<std::string, std::string, std::less<>>
       origins;  // key → "file.toml:3", "environment JWT_SECRET", "flag --port"; absent: default
   std::vector<std::string> warnings;

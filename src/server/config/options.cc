@@ -64,8 +64,6 @@ Fields token_keys(const std::string& prefix) {
       field<Keys, &TokenKeys::jwks_refresh_ms>(prefix + ".jwks_refresh_ms", "How often the key set is fetched.")
           .in("milliseconds")
           .at_least(1'000),
-      field<Keys, &TokenKeys::audience>(prefix + ".audience", "A token's `aud` must have one of these; empty: not looked at."),
-      field<Keys, &TokenKeys::issuer>(prefix + ".issuer", "A token's `iss` must be this; empty: not looked at."),
       field<Keys, &TokenKeys::leeway_ms>(prefix + ".leeway_ms", "How far clocks may differ.").in("milliseconds").at_most(600'000),
   };
 }
@@ -76,11 +74,17 @@ Fields user_tokens() {
   fields.insert(
       fields.end(),
       {
-          field<&Config::claims, &ClaimNames::user_id>("jwt.claims.user_id",
-                                                       "Claims that name the user, the first present wins."),
-          field<&Config::claims, &ClaimNames::tenant_id>("jwt.claims.tenant_id", "The same for the tenant."),
-          field<&Config::claims, &ClaimNames::organization_id>("jwt.claims.organization_id", "The same for the organization."),
-          field<&Config::claims, &ClaimNames::roles>("jwt.claims.roles", "The same for the roles."),
+          field<&Config::claims, &TokenClaims::user_id>("jwt.claims.user_id",
+                                                        "Claims that name the user, the first present wins."),
+          field<&Config::claims, &TokenClaims::tenant_id>("jwt.claims.tenant_id", "The same for the tenant."),
+          field<&Config::claims, &TokenClaims::organization_id>("jwt.claims.organization_id", "The same for the organization."),
+          field<&Config::claims, &TokenClaims::roles>("jwt.claims.roles", "The same for the roles."),
+          field<&Config::claims, &TokenClaims::audiences>("jwt.audience",
+                                                          "A token's `aud` must have one of these; empty: not looked at."),
+          field<&Config::claims, &TokenClaims::issuers>("jwt.issuer",
+                                                        "A token's `iss` must be one of these; empty: not looked at."),
+          field<&Config::claims, &TokenClaims::expiry_required>("jwt.expiry_required",
+                                                                "Whether a token without `exp` is refused."),
           field<&Config::token_cookie>("jwt.cookie", "A cookie that may carry the token; empty: none.").checked(check_cookie),
       });
   return fields;

@@ -54,6 +54,8 @@ const Record& record_of<EventRule>() {
           field<&EventRule::ttl_ms>("ttl_ms", "How long it may wait for a connection; 0: as long as it takes.")
               .in("milliseconds"),
           field<&EventRule::history>("history", "`false`: not kept in history, without an offset."),
+          field<&EventRule::ownership>("ownership",
+                                       "Whether the camera that a client's `cameraId` names must belong to the tenant."),
           field<&EventRule::send_roles>("send_roles", "Roles of clients that may send it; empty: everybody in the namespace."),
       },
       true};

@@ -10,6 +10,9 @@ namespace sparc::config {
 [[nodiscard]] Namespace new_namespace();
 
 template <>
+Namespace new_entry<Namespace>();
+
+template <>
 const Record& record_of<Topic>();
 template <>
 const Record& record_of<FilterField>();

@@ -134,19 +134,23 @@ std::string identity_text(const Value& value) { return value.kind == Value::Kind
 
 }  // namespace
 
-std::string suggestion(std::string_view mistaken, const std::vector<std::string>& names) {
-  if (mistaken.size() > 128) return {};
+std::string nearest_name(std::string_view mistaken, const std::vector<std::string>& names) {
+  constexpr std::size_t mistaken_bytes_max = 128;
+  if (mistaken.size() > mistaken_bytes_max) return {};
   const std::string* nearest = nullptr;
-  std::size_t least = mistaken.size() / 3 + 1;
+  std::size_t least = mistaken.size() / 3 + 2;
   for (const auto& name : names) {
-    if (last_part(name) == mistaken) return "; did you mean \"" + name + "\"?";
-    const std::size_t distance = edit_distance(mistaken, name);
-    if (distance <= least && (nearest == nullptr || distance < least)) {
-      least = distance;
-      nearest = &name;
-    }
+    const std::size_t distance = last_part(name) == mistaken ? 0 : edit_distance(mistaken, name);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = &name;
   }
-  return nearest == nullptr ? std::string() : "; did you mean \"" + *nearest + "\"?";
+  return nearest == nullptr ? std::string() : *nearest;
+}
+
+std::string suggestion(std::string_view mistaken, const std::vector<std::string>& names) {
+  const std::string nearest = nearest_name(mistaken, names);
+  return nearest.empty() ? nearest : "; did you mean \"" + nearest + "\"?";
 }
 
 void read_members(Reader& reader, const Value& table, const Fields& fields, void* into, const OnRead& on_read) {

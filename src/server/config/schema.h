@@ -111,7 +111,9 @@ void read_members(Reader& reader, const Value& table, const Fields& fields, void
 inline constexpr std::string_view redacted = "(redacted)";
 /// A value as it stands in a variable or a flag: lists of texts separated by commas, lists of tables as JSON.
 [[nodiscard]] std::optional<Value> value_from_text(Reader& reader, const Field& field, std::string_view text);
-/// The name nearest to a mistaken one, as `; did you mean "x"?`; empty where none is near.
+/// The name nearest to a mistaken one by edit distance; empty where none is near.
+[[nodiscard]] std::string nearest_name(std::string_view mistaken, const std::vector<std::string>& names);
+/// The same as `; did you mean "x"?`, or empty.
 [[nodiscard]] std::string suggestion(std::string_view mistaken, const std::vector<std::string>& names);
 
 /// What makes two entries the same; `fallback` is a new entry, for keys that are not said.

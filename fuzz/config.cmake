@@ -1,0 +1,1 @@
+sparc_fuzz(config SOURCE config_fuzz.cc LAYERS server_config)

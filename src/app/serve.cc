@@ -1,0 +1,109 @@
+#include "server/server.h"
+
+#include <signal.h>
+
+#include <iostream>
+
+#include "app/commands.h"
+#include "server/config/describe.h"
+
+namespace sparc::app {
+namespace {
+
+/// What the configuration asks for and this build cannot do: better told at the start than found out by clients.
+std::vector<config::Problem> problems_of_this_build(const config::Config& config) {
+  std::vector<config::Problem> problems;
+  if (!config.redis_url.empty()) {
+    problems.push_back({"", "redis_url", "this build has no Redis broker: unset REDIS_URL to run this node alone, in memory"});
+  }
+  if (!config.use_unified) {
+    problems.push_back({"", "use_unified", "this build cannot hand clients to the old services: unset USE_UNIFIED_WEBSOCKET"});
+  }
+  return problems;
+}
+
+std::expected<config::Loaded, int> load_for_serving(const Arguments& arguments) {
+  auto loaded = load_configuration(arguments);
+  if (!loaded) return loaded;
+  auto problems = config::problems_of_serving(*loaded);
+  for (auto& problem : problems_of_this_build(loaded->config)) problems.push_back(std::move(problem));
+  print_problems(problems);
+  if (!problems.empty()) return std::unexpected(exit_usage);
+  return loaded;
+}
+
+void print_first_session(const config::Config& config, std::uint16_t port) {
+  const std::string at = config.host + ":" + std::to_string(port);
+  std::cerr << "\n"
+               "*** DEVELOPMENT KEYS: everybody knows them. They work on this machine only. ***\n"
+               "    JWT_SECRET="
+            << config::dev_jwt_secret
+            << "\n"
+               "    WEBSOCKET_API_KEY="
+            << config::dev_api_key
+            << "\n"
+               "\n"
+               "A first session, in another terminal (clients connect to ws://"
+            << at
+            << "/ws):\n"
+               "    TOKEN=$(sparc-websocket token --dev-keys --user u1 --tenant t1 --roles operator)\n"
+               "    sparc-websocket tail alerts --url ws://"
+            << at
+            << " --token \"$TOKEN\" &\n"
+               "    sparc-websocket publish --dev-keys --url http://"
+            << at << " alerts tenant:t1 alert:created '{\"id\":\"a1\",\"priority\":\"high\"}'\n\n";
+}
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  return set;
+}
+
+/// Until a signal asks to stop. A second one, while the server drains, ends the process at once.
+void serve_until_stopped(server::Server& server, const Arguments& arguments, std::uint32_t drain_ms, const sigset_t& signals) {
+  for (;;) {
+    int number = 0;
+    sigwait(&signals, &number);
+    if (number != SIGHUP) break;
+    if (const auto loaded = load_for_serving(arguments)) {
+      server.reload(loaded->config);
+      drain_ms = loaded->config.drain_ms;
+    } else {
+      std::cerr << "reload: nothing was changed\n";
+    }
+  }
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  server.drain(drain_ms);
+  server.wait();
+}
+
+}  // namespace
+
+int serve(const Arguments& arguments) {
+  if (arguments.print_config) {
+    const auto loaded = load_configuration(arguments);
+    if (!loaded) return loaded.error();
+    std::cout << config::effective_toml(*loaded);
+    return exit_ok;
+  }
+  const auto loaded = load_for_serving(arguments);
+  if (!loaded) return loaded.error();
+
+  // Before any thread starts, so that all of them leave these signals to this one.
+  const sigset_t signals = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  auto server = server::Server::start(loaded->config);
+  if (!server) {
+    std::cerr << server.error().message << "\n";
+    return exit_failure;
+  }
+  const std::uint16_t port = (*server)->port();
+  if (loaded->config.dev_keys) print_first_session(loaded->config, port);
+  std::cout << "{\"event\":\"listening\",\"port\":" << port << "}" << std::endl;
+  serve_until_stopped(**server, arguments, loaded->config.drain_ms, signals);
+  return exit_ok;
+}
+
+}  // namespace sparc::app
