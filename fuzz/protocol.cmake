@@ -1,0 +1,5 @@
+sparc_fuzz(protocol_native_text SOURCE protocol/native_text_fuzz.cc LAYERS protocol base)
+sparc_fuzz(protocol_native_binary SOURCE protocol/native_binary_fuzz.cc LAYERS protocol base)
+sparc_fuzz(protocol_native_push SOURCE protocol/native_push_fuzz.cc LAYERS protocol base)
+sparc_fuzz(protocol_filter SOURCE protocol/filter_fuzz.cc LAYERS protocol base)
+sparc_fuzz(protocol_json SOURCE protocol/json_fuzz.cc LAYERS protocol base)
