@@ -1,4 +1,5 @@
-// The first byte chooses what the rest is: a token's text (t), the claims of a token that is signed properly (c), or a header (h).
+// The first byte chooses what the rest is: a token's text (t), the claims of a token that is signed properly (c), or a header
+// (h).
 
 #include <algorithm>
 #include <cstdlib>
@@ -70,7 +71,8 @@ void token_text(TokenVerifier& verifier, std::string_view text) {
 }
 
 void signed_claims(TokenVerifier& verifier, std::string_view text) {
-  static const auto rules = std::make_shared<const ClaimRules>(ClaimRules{.tenant_id = {"tenantId", "organizationId"}, .roles_required = false});
+  static const auto rules =
+      std::make_shared<const ClaimRules>(ClaimRules{.tenant_id = {"tenantId", "organizationId"}, .roles_required = false});
   const std::string token = sign_hs256(secret, text);
   const auto user = verifier.verify_user(token, rules, now);
   const auto service = verifier.verify_service(token, now);

@@ -23,10 +23,12 @@ Result<ApiKeys> ApiKeys::make(std::span<const ApiKeyConfig> keys, std::vector<st
     const Sha256 digest = sha256(config.key);
     for (const Entry& other : out.entries_) {
       if (other.identity.name == config.name) return fail(quoted(config.name) + " is configured twice");
-      if (other.digest == digest) return fail(quoted(config.name) + " and " + quoted(other.identity.name) + " have the same text");
+      if (other.digest == digest)
+        return fail(quoted(config.name) + " and " + quoted(other.identity.name) + " have the same text");
     }
     if (config.key.size() < key_bytes_advised) {
-      warnings.push_back(quoted(config.name) + " has " + std::to_string(config.key.size()) + " bytes; under 16 it can be guessed");
+      warnings.push_back(quoted(config.name) + " has " + std::to_string(config.key.size()) +
+                         " bytes; under 16 it can be guessed");
     }
     const std::uint8_t scopes = scopes_within(config.scopes, config.tenant);
     if (scopes != config.scopes) warnings.push_back(quoted(config.name) + " has a tenant and therefore no scope rollout");

@@ -30,8 +30,9 @@ class ApiKeys {
 
   /// No keys: nobody is let in.
   ApiKeys() = default;
-  /// Errors name the key, never its text: an empty name or key, a key above 512 bytes, two of one name or of one text, a tenant that
-  /// is no valid id, more than 1,000. A key with a tenant loses `rollout`; that and keys under 16 bytes are told in `warnings`.
+  /// Errors name the key, never its text: an empty name or key, a key above 512 bytes, two of one name or of one text, a tenant
+  /// that is no valid id, more than 1,000. A key with a tenant loses `rollout`; that and keys under 16 bytes are told in
+  /// `warnings`.
   [[nodiscard]] static Result<ApiKeys> make(std::span<const ApiKeyConfig> keys, std::vector<std::string>& warnings);
 
   /// Null: no such key. Takes as long whichever key matches, or none. Valid as long as this object.

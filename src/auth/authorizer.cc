@@ -11,7 +11,8 @@ Decision deny(Code code, std::string message) { return {Decision::Outcome::deny,
 Decision forbid(std::string message) { return deny(Code::FORBIDDEN, std::move(message)); }
 
 bool has_one_of(const Identity& identity, const std::vector<std::string>& roles) {
-  return roles.empty() || std::any_of(roles.begin(), roles.end(), [&](const std::string& role) { return identity.has_role(role); });
+  return roles.empty() ||
+         std::any_of(roles.begin(), roles.end(), [&](const std::string& role) { return identity.has_role(role); });
 }
 
 std::string needs_roles(std::string_view what, std::string_view name, const std::vector<std::string>& roles) {
@@ -41,7 +42,8 @@ bool is_own_room(const Identity& identity, std::string_view room) {
   return kind == "role" && identity.has_role(id);
 }
 
-Authorizer::Authorizer(std::shared_ptr<const Policy> policy, OwnershipSource* source) : policy_(std::move(policy)), source_(source) {
+Authorizer::Authorizer(std::shared_ptr<const Policy> policy, OwnershipSource* source)
+    : policy_(std::move(policy)), source_(source) {
   assert(policy_);
 }
 
@@ -79,14 +81,16 @@ Decision Authorizer::check_event(const Identity& identity, std::string_view ns, 
                                  Ticket ticket) {
   const EventRule* rule = policy_->event_rule(ns, event);
   if (rule == nullptr) return allow();
-  if (!has_one_of(identity, rule->roles)) return forbid(rule->refusal.empty() ? needs_roles("Event", event, rule->roles) : rule->refusal);
+  if (!has_one_of(identity, rule->roles))
+    return forbid(rule->refusal.empty() ? needs_roles("Event", event, rule->roles) : rule->refusal);
   if (!rule->ownership) return allow();
   return check_camera(identity, camera, ticket);
 }
 
 Decision Authorizer::check_camera(const Identity& identity, std::string_view camera, Ticket ticket) {
   if (policy_->ownership() == OwnershipMode::off) return allow();
-  if (!valid_id(camera)) return deny(Code::BAD_REQUEST, "The camera's id must have 1 to 128 characters out of A-Z a-z 0-9 _ . @ + -");
+  if (!valid_id(camera))
+    return deny(Code::BAD_REQUEST, "The camera's id must have 1 to 128 characters out of A-Z a-z 0-9 _ . @ + -");
   if (source_ == nullptr) return settle(Owner::unavailable, camera);
   if (const auto answer = source_->owner(camera, identity.tenant_id, ticket)) return settle(*answer, camera);
   return {Decision::Outcome::pending, {}, std::string(camera)};
@@ -99,7 +103,8 @@ Decision Authorizer::settle(Owner answer, std::string_view camera) const {
   if (answer == Owner::unavailable) return deny(Code::UNAVAILABLE, "The camera's owner cannot be asked at present.");
   if (mode == OwnershipMode::if_known) return allow();
   return forbid("Unauthorized camera access: the Redis key camera:" + std::string(camera) +
-                ":tenant does not exist, and WEBSOCKET_CAMERA_OWNERSHIP is required (if-known allows cameras without owner, off does not ask)");
+                ":tenant does not exist, and WEBSOCKET_CAMERA_OWNERSHIP is required (if-known allows cameras without owner, off "
+                "does not ask)");
 }
 
 }  // namespace sparc::auth

@@ -47,8 +47,8 @@ struct Decision {
   [[nodiscard]] bool allowed() const { return outcome == Outcome::allow || outcome == Outcome::held; }
 };
 
-/// Decides by a Policy. Faults are FORBIDDEN, except: UNAVAILABLE where an owner cannot be asked (with `if_known` too: an outage opens
-/// nothing), BAD_REQUEST for a camera id that is none.
+/// Decides by a Policy. Faults are FORBIDDEN, except: UNAVAILABLE where an owner cannot be asked (with `if_known` too: an outage
+/// opens nothing), BAD_REQUEST for a camera id that is none.
 /// Thread: confined to one shard.
 class Authorizer {
  public:
@@ -68,8 +68,8 @@ class Authorizer {
   /// Whether check_event wants the payload's `cameraId`, so that other payloads need not be read.
   [[nodiscard]] bool needs_camera(std::string_view ns, std::string_view event) const;
   /// `camera`: the payload's `cameraId`; empty: it has none.
-  [[nodiscard]] Decision check_event(const Identity& identity, std::string_view ns, std::string_view event, std::string_view camera,
-                                     Ticket ticket);
+  [[nodiscard]] Decision check_event(const Identity& identity, std::string_view ns, std::string_view event,
+                                     std::string_view camera, Ticket ticket);
 
   /// What the answer about a pending camera means under the present policy.
   [[nodiscard]] Decision settle(Owner answer, std::string_view camera) const;

@@ -10,7 +10,9 @@
 namespace sparc::auth {
 
 /// Bytes that `characters` of base64url decode to.
-[[nodiscard]] constexpr std::size_t base64url_decoded_size(std::size_t characters) { return characters / 4 * 3 + characters % 4 * 3 / 4; }
+[[nodiscard]] constexpr std::size_t base64url_decoded_size(std::size_t characters) {
+  return characters / 4 * 3 + characters % 4 * 3 / 4;
+}
 
 /// Decodes into `out` and answers how many bytes that were; nothing for any other character (also `=` and white space), an
 /// impossible length, bits set behind the last byte (one value has one spelling), or when `out` is too small.

@@ -41,7 +41,9 @@ std::optional<Found> claim(dom::object claims, std::string_view name) {
   return Found{name, value};
 }
 
-std::string_view main_name(const std::vector<std::string>& names) { return names.empty() ? std::string_view("(none is configured)") : names.front(); }
+std::string_view main_name(const std::vector<std::string>& names) {
+  return names.empty() ? std::string_view("(none is configured)") : names.front();
+}
 
 std::expected<std::string, Fault> id_of(const Found& found) {
   std::string_view text;
@@ -65,9 +67,11 @@ std::expected<std::vector<std::string_view>, Fault> strings_of(const Found& foun
     return out;
   }
   dom::array list;
-  if (found.value.get_array().get(list) != simdjson::SUCCESS) return refuse_claim(found.name, "must be a string or an array of strings");
+  if (found.value.get_array().get(list) != simdjson::SUCCESS)
+    return refuse_claim(found.name, "must be a string or an array of strings");
   for (dom::element item : list) {
-    if (item.get_string().get(text) != simdjson::SUCCESS) return refuse_claim(found.name, "must be a string or an array of strings");
+    if (item.get_string().get(text) != simdjson::SUCCESS)
+      return refuse_claim(found.name, "must be a string or an array of strings");
     out.push_back(text);
   }
   return out;
@@ -78,7 +82,8 @@ std::expected<std::int64_t, Fault> date_ms(const Found& found) {
   std::int64_t whole = 0;
   double real = 0;
   if (found.value.get_int64().get(whole) == simdjson::SUCCESS) return std::clamp(whole, -seconds_max, seconds_max) * 1'000;
-  if (found.value.get_double().get(real) != simdjson::SUCCESS || !std::isfinite(real)) return refuse_claim(found.name, "must be a number of seconds");
+  if (found.value.get_double().get(real) != simdjson::SUCCESS || !std::isfinite(real))
+    return refuse_claim(found.name, "must be a number of seconds");
   const auto bound = static_cast<double>(seconds_max);
   return static_cast<std::int64_t>(std::clamp(real, -bound, bound) * 1'000);
 }
@@ -104,7 +109,8 @@ std::expected<std::int64_t, Fault> check_dates(dom::object claims, std::int64_t 
 }
 
 bool any_of_these(const std::vector<std::string_view>& values, const std::vector<std::string>& wanted) {
-  return std::any_of(values.begin(), values.end(), [&](std::string_view v) { return std::find(wanted.begin(), wanted.end(), v) != wanted.end(); });
+  return std::any_of(values.begin(), values.end(),
+                     [&](std::string_view v) { return std::find(wanted.begin(), wanted.end(), v) != wanted.end(); });
 }
 
 std::expected<std::vector<std::string_view>, Fault> audience_of(dom::object claims) {
@@ -121,7 +127,8 @@ std::expected<void, Fault> check_parties(dom::object claims, const ClaimRules& r
   const auto audience = audience_of(claims);
   if (!audience) return std::unexpected(audience.error());
   if (names_services(*audience)) return refuse_claim("aud", "makes it a service's, which is no user's");
-  if (!rules.audiences.empty() && !any_of_these(*audience, rules.audiences)) return refuse_claim("aud", "does not name this service");
+  if (!rules.audiences.empty() && !any_of_these(*audience, rules.audiences))
+    return refuse_claim("aud", "does not name this service");
   if (rules.issuers.empty()) return {};
   const auto found = claim(claims, "iss");
   std::string_view issuer;
@@ -201,7 +208,8 @@ std::expected<TokenHeader, Fault> ClaimReader::header(std::string_view segment) 
   dom::element value;
   std::string_view text;
   // Whatever an extension demands, it is not understood here (RFC 7515 section 4.1.11).
-  if (object->at_key("crit").get(value) == simdjson::SUCCESS) return refuse("The token's header demands extensions (crit), which are not supported.");
+  if (object->at_key("crit").get(value) == simdjson::SUCCESS)
+    return refuse("The token's header demands extensions (crit), which are not supported.");
   if (object->at_key("alg").get_string().get(text) != simdjson::SUCCESS) return refuse("The token's header names no algorithm.");
   const auto algorithm = algorithm_named(text);
   if (!algorithm) return refuse("The token's algorithm is not accepted.");

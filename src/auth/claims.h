@@ -25,12 +25,12 @@ struct ClaimRules {
   std::vector<std::string> user_id{"userId"};
   std::vector<std::string> tenant_id{"tenantId"};
   std::vector<std::string> organization_id{"organizationId"};
-  std::vector<std::string> roles{"roles"};       // an array of strings, or one string
-  bool roles_required = true;                    // false: missing roles mean none (views of old clients)
-  bool expiry_required = false;                  // false: a token without `exp` never expires
-  std::int64_t leeway_ms = 5'000;                // for `exp`, `nbf` and `iat`: how far the issuer's clock may be off
-  std::vector<std::string> audiences;            // one of them must be in `aud`; empty: not asked
-  std::vector<std::string> issuers;              // one of them must be `iss`; empty: not asked
+  std::vector<std::string> roles{"roles"};  // an array of strings, or one string
+  bool roles_required = true;               // false: missing roles mean none (views of old clients)
+  bool expiry_required = false;             // false: a token without `exp` never expires
+  std::int64_t leeway_ms = 5'000;           // for `exp`, `nbf` and `iat`: how far the issuer's clock may be off
+  std::vector<std::string> audiences;       // one of them must be in `aud`; empty: not asked
+  std::vector<std::string> issuers;         // one of them must be `iss`; empty: not asked
 };
 
 struct TokenHeader {
@@ -38,8 +38,8 @@ struct TokenHeader {
   std::optional<std::string> kid;
 };
 
-/// Reads base64url segments of at most `segment_bytes_max` characters. Faults are UNAUTHENTICATED (TOKEN_EXPIRED for `exp`), name the
-/// claim and never repeat its value.
+/// Reads base64url segments of at most `segment_bytes_max` characters. Faults are UNAUTHENTICATED (TOKEN_EXPIRED for `exp`), name
+/// the claim and never repeat its value.
 /// Thread: confined to one.
 class ClaimReader {
  public:

@@ -27,9 +27,9 @@ struct TokenHashHash {
   std::size_t operator()(const TokenHash& hash) const noexcept { return mix(hash.words[0], hash.words[1]); }
 };
 
-/// What `Identity::token_hash` holds and revocations are kept by: the hash of everything before the last dot, or of the whole text
-/// where there is none. The signature is left out because whoever has an ES256 token can write a second valid signature under the
-/// same claims, and would otherwise escape the revocation of the first.
+/// What `Identity::token_hash` holds and revocations are kept by: the hash of everything before the last dot, or of the whole
+/// text where there is none. The signature is left out because whoever has an ES256 token can write a second valid signature
+/// under the same claims, and would otherwise escape the revocation of the first.
 /// Thread: any.
 [[nodiscard]] TokenHash hash_token(std::string_view token);
 /// The hash of the whole text, signature included.
@@ -37,9 +37,9 @@ struct TokenHashHash {
 
 [[nodiscard]] inline TokenHash hash_of(const Identity& identity) { return {{identity.token_hash[0], identity.token_hash[1]}}; }
 
-/// The one other spelling of an ES256 or ES384 token that verifies too (signature (r, n-s) for (r, s)): who looks a token up by its
-/// text, as `blacklist:<token>` does, looks this up beside it. Signatures of the other algorithms have one spelling; where theirs is of
-/// an ECDSA signature's size (64 or 96 bytes) the answer is a token that does not verify, else it is nothing.
+/// The one other spelling of an ES256 or ES384 token that verifies too (signature (r, n-s) for (r, s)): who looks a token up by
+/// its text, as `blacklist:<token>` does, looks this up beside it. Signatures of the other algorithms have one spelling; where
+/// theirs is of an ECDSA signature's size (64 or 96 bytes) the answer is a token that does not verify, else it is nothing.
 [[nodiscard]] std::optional<std::string> other_spelling(std::string_view token);
 
 }  // namespace sparc::auth

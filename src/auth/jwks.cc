@@ -107,7 +107,8 @@ Result<dom::array> key_list(dom::parser& parser, std::string_view text) {
   dom::element root;
   dom::object document;
   dom::array list;
-  if (parser.allocate(text.size() + 1, depth_max) != simdjson::SUCCESS || parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS ||
+  if (parser.allocate(text.size() + 1, depth_max) != simdjson::SUCCESS ||
+      parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS ||
       root.get_object().get(document) != simdjson::SUCCESS || !distinct_names(document) ||
       document.at_key("keys").get_array().get(list) != simdjson::SUCCESS) {
     return fail("the text is not a JWKS: a JSON object with an array \"keys\" (RFC 7517 section 5)");

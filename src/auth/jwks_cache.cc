@@ -27,12 +27,14 @@ Result<JwksSource> jwks_source(std::string_view location, KeyPurpose purpose, st
   const std::string_view authority = location.substr(plain ? http.size() : https.size());
   if (authority.empty() || authority.front() == '/') return fail("JWKS location \"" + std::string(location) + "\" names no host");
   if (plain && !is_this_host(authority)) {
-    warnings.push_back("JWKS location \"" + std::string(location) + "\" is not encrypted: who stands between can replace the keys");
+    warnings.push_back("JWKS location \"" + std::string(location) +
+                       "\" is not encrypted: who stands between can replace the keys");
   }
   return JwksSource{purpose, false, std::string(location)};
 }
 
-JwksCache::JwksCache(std::vector<JwksSource> sources, JwksOptions options, Entropy& entropy) : options_(options), entropy_(entropy) {
+JwksCache::JwksCache(std::vector<JwksSource> sources, JwksOptions options, Entropy& entropy)
+    : options_(options), entropy_(entropy) {
   for (JwksSource& source : sources) states_.emplace_back().source = std::move(source);
 }
 
@@ -144,7 +146,8 @@ std::vector<std::string> JwksCache::add_to(KeySetBuilder& builder) const {
 
 std::vector<JwksCache::Status> JwksCache::status() const {
   std::vector<Status> out;
-  for (const State& state : states_) out.push_back({state.source.location, !state.text.empty(), state.failures, state.error, state.loaded_wall_ms});
+  for (const State& state : states_)
+    out.push_back({state.source.location, !state.text.empty(), state.failures, state.error, state.loaded_wall_ms});
   return out;
 }
 

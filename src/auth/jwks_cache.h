@@ -25,16 +25,16 @@ struct JwksSource {
 [[nodiscard]] Result<JwksSource> jwks_source(std::string_view location, KeyPurpose purpose, std::vector<std::string>& warnings);
 
 struct JwksOptions {
-  std::int64_t refresh_ms = 300'000;             // where the answer has no max-age
-  std::int64_t refresh_ms_min = 60'000;          // a shorter max-age counts as this
-  std::int64_t refresh_ms_max = 86'400'000;      // a longer one as this
+  std::int64_t refresh_ms = 300'000;         // where the answer has no max-age
+  std::int64_t refresh_ms_min = 60'000;      // a shorter max-age counts as this
+  std::int64_t refresh_ms_max = 86'400'000;  // a longer one as this
   std::int64_t file_refresh_ms = 30'000;
-  std::int64_t unknown_key_interval_ms = 30'000; // at least between loads that tokens with unknown keys ask for
+  std::int64_t unknown_key_interval_ms = 30'000;  // at least between loads that tokens with unknown keys ask for
   std::int64_t retry_ms_min = 100;
-  std::int64_t retry_ms_first = 1'000;           // upper end of the first delay; doubles with each failure
+  std::int64_t retry_ms_first = 1'000;  // upper end of the first delay; doubles with each failure
   std::int64_t retry_ms_max = 60'000;
-  std::int64_t timeout_ms = 10'000;              // of one load
-  std::int64_t stale_ms_max = 86'400'000;        // keys of a source that fails for so long are given up; 0: never
+  std::int64_t timeout_ms = 10'000;        // of one load
+  std::int64_t stale_ms_max = 86'400'000;  // keys of a source that fails for so long are given up; 0: never
 };
 
 /// Keeps the last good document of each source and says when to load it anew. Pure: the caller does the I/O.
@@ -54,12 +54,12 @@ class JwksCache {
     std::string etag;  // for If-None-Match; empty: none
   };
   struct Answer {
-    std::uint64_t attempt = 0;                // of the Fetch
-    int status = 0;                           // HTTP; a file that was read: 200; 0: no answer
+    std::uint64_t attempt = 0;  // of the Fetch
+    int status = 0;             // HTTP; a file that was read: 200; 0: no answer
     std::string body;
-    std::optional<std::int64_t> max_age_ms;   // of Cache-Control
+    std::optional<std::int64_t> max_age_ms;  // of Cache-Control
     std::string etag;
-    std::string error;                        // where status is 0
+    std::string error;  // where status is 0
   };
   struct Turn {
     std::vector<Fetch> fetches;
@@ -96,14 +96,14 @@ class JwksCache {
  private:
   struct State {
     JwksSource source;
-    std::string text;                    // last good document; empty: none
+    std::string text;  // last good document; empty: none
     std::string etag;
     std::string error;
     std::uint32_t failures = 0;
-    std::uint64_t attempt = 0;           // under way; 0: none
-    std::int64_t deadline_ms = 0;        // of the attempt
-    std::int64_t due_ms = INT64_MIN;     // of the next one
-    std::int64_t asked_ms = INT64_MIN;   // when the last attempt began
+    std::uint64_t attempt = 0;          // under way; 0: none
+    std::int64_t deadline_ms = 0;       // of the attempt
+    std::int64_t due_ms = INT64_MIN;    // of the next one
+    std::int64_t asked_ms = INT64_MIN;  // when the last attempt began
     std::int64_t loaded_ms = 0;
     std::int64_t loaded_wall_ms = 0;
   };

@@ -9,7 +9,7 @@ namespace sparc::auth {
 namespace {
 
 constexpr int rsa_bits_min = 2'048;
-constexpr int rsa_bits_max = 8'192;   // bounds what one verification costs
+constexpr int rsa_bits_max = 8'192;  // bounds what one verification costs
 constexpr int rsa_exponent_bits_max = 64;
 
 struct PemBlock {
@@ -70,7 +70,8 @@ Result<Algorithm> ec_algorithm(EVP_PKEY* key) {
   std::size_t size = 0;
   if (EVP_PKEY_get_group_name(key, group, sizeof group, &size) != 1) return fail("an EC key without a named curve is refused");
   const bool p256 = std::strcmp(group, SN_X9_62_prime256v1) == 0;
-  if (!p256 && std::strcmp(group, SN_secp384r1) != 0) return fail("EC curve " + std::string(group) + " is not supported; P-256 and P-384 are");
+  if (!p256 && std::strcmp(group, SN_secp384r1) != 0)
+    return fail("EC curve " + std::string(group) + " is not supported; P-256 and P-384 are");
   PkeyContextPtr context(EVP_PKEY_CTX_new(key, nullptr));
   if (!context || EVP_PKEY_public_check(context.get()) != 1) return fail("an EC key whose point is not on its curve is refused");
   return p256 ? Algorithm::ES256 : Algorithm::ES384;
@@ -87,7 +88,8 @@ Result<std::vector<PkeyPtr>> read_pem(std::string_view text) {
     PemBlock block;
     if (PEM_read_bio(bio.get(), &block.name, &block.header, &block.data, &block.size) != 1) break;
     if (!is_public(block.name)) {
-      return fail("PEM block \"" + std::string(block.name) + "\" is neither a public key nor a certificate; verification needs no more");
+      return fail("PEM block \"" + std::string(block.name) +
+                  "\" is neither a public key nor a certificate; verification needs no more");
     }
     PkeyPtr key = key_of(block);
     if (!key) return fail("PEM block \"" + std::string(block.name) + "\" does not hold a key that can be read");
@@ -105,7 +107,8 @@ Result<PkeyPtr> rsa_key(std::string_view modulus, std::string_view exponent) {
   NumberPtr n(BN_bin2bn(octets(modulus), static_cast<int>(modulus.size()), nullptr));
   NumberPtr e(BN_bin2bn(octets(exponent), static_cast<int>(exponent.size()), nullptr));
   ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
-  if (!n || !e || !builder || BN_is_odd(n.get()) == 0 || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
+  if (!n || !e || !builder || BN_is_odd(n.get()) == 0 ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
     return fail("an RSA key with such a modulus is refused");
   }
@@ -122,7 +125,8 @@ Result<PkeyPtr> ec_key(std::string_view curve, std::string_view x, std::string_v
   point.append(x).append(y);
   ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
   if (!builder ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, p256 ? SN_X9_62_prime256v1 : SN_secp384r1, 0) != 1 ||
+      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, p256 ? SN_X9_62_prime256v1 : SN_secp384r1, 0) !=
+          1 ||
       OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1) {
     return fail("an EC key with such a point is refused");
   }
@@ -153,7 +157,8 @@ Result<Algorithm> pin_algorithm(EVP_PKEY* key, std::optional<Algorithm> wanted) 
     return fail("the key's type is not supported; RSA, EC and Ed25519 are");
   }
   if (wanted && *wanted != natural) {
-    return fail("algorithm " + std::string(name_of(*wanted)) + " does not fit the key, whose own is " + std::string(name_of(natural)));
+    return fail("algorithm " + std::string(name_of(*wanted)) + " does not fit the key, whose own is " +
+                std::string(name_of(natural)));
   }
   return natural;
 }

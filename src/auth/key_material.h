@@ -19,8 +19,8 @@ namespace sparc::auth {
 [[nodiscard]] Result<PkeyPtr> ec_key(std::string_view curve, std::string_view x, std::string_view y);
 [[nodiscard]] Result<PkeyPtr> ed25519_key(std::string_view x);
 
-/// The algorithm that the key is for: `wanted` if it is one of its type, else its type's default. Error: a weak or unknown key, or
-/// an algorithm of another type.
+/// The algorithm that the key is for: `wanted` if it is one of its type, else its type's default. Error: a weak or unknown key,
+/// or an algorithm of another type.
 [[nodiscard]] Result<Algorithm> pin_algorithm(EVP_PKEY* key, std::optional<Algorithm> wanted);
 
 }  // namespace sparc::auth

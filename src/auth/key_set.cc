@@ -51,7 +51,8 @@ Result<void> KeySetBuilder::add_secret(KeyPurpose purpose, std::string_view secr
   if (!is_symmetric(algorithm)) return fail("a secret is for HS256, HS384 or HS512, not for " + std::string(name_of(algorithm)));
   if (secret.empty()) return fail("an empty secret is refused");
   if (secret.find("-----BEGIN ") != std::string_view::npos) {
-    return fail("the secret is the text of a PEM key; configure it as a public key, so that it verifies signatures of its own kind");
+    return fail(
+        "the secret is the text of a PEM key; configure it as a public key, so that it verifies signatures of its own kind");
   }
   if (keys_.size() >= keys_max) return fail("more than 64 keys");
   const std::size_t wanted = hash_bytes(algorithm);
@@ -63,7 +64,8 @@ Result<void> KeySetBuilder::add_secret(KeyPurpose purpose, std::string_view secr
   return {};
 }
 
-Result<void> KeySetBuilder::add_pem(KeyPurpose purpose, std::string_view text, std::string_view kid, std::optional<Algorithm> algorithm) {
+Result<void> KeySetBuilder::add_pem(KeyPurpose purpose, std::string_view text, std::string_view kid,
+                                    std::optional<Algorithm> algorithm) {
   auto keys = read_pem(text);
   if (!keys) return std::unexpected(keys.error());
   if (!kid.empty() && keys->size() > 1) return fail("one key id was given for a PEM text with several keys");

@@ -1,6 +1,6 @@
 #pragma once
-// The keys that tokens are verified with. Each key knows its one algorithm; a token's header chooses among keys, never how a key is
-// used (RFC 8725 section 3.1).
+// The keys that tokens are verified with. Each key knows its one algorithm; a token's header chooses among keys, never how a key
+// is used (RFC 8725 section 3.1).
 
 #include <array>
 #include <cstddef>
@@ -29,8 +29,8 @@ enum class Algorithm : std::uint8_t { HS256, HS384, HS512, RS256, RS384, RS512, 
 enum class KeyPurpose : std::uint8_t { user, service };
 
 struct VerificationKey {
-  std::string kid;                          // empty: none
-  Algorithm algorithm = Algorithm::HS256;   // the only one it verifies
+  std::string kid;                         // empty: none
+  Algorithm algorithm = Algorithm::HS256;  // the only one it verifies
   KeyPurpose purpose = KeyPurpose::user;
   std::shared_ptr<evp_pkey_st> public_key;  // null for HS*
   std::string secret;                       // HS* only
@@ -57,24 +57,24 @@ class KeySet {
 /// Collects keys from configuration and from JWKS documents.
 ///
 /// Limits:   64 keys; a PEM or JWKS text of 1 MiB; RSA of 2048 to 8192 bits with an exponent below 2^64.
-/// Errors:   a key that cannot be used is an Error and adds nothing. In a JWKS, single keys that cannot be used are left out (with a
-///           warning where that is not by intent); a document without any usable key is an Error.
+/// Errors:   a key that cannot be used is an Error and adds nothing. In a JWKS, single keys that cannot be used are left out
+///           (with a warning where that is not by intent); a document without any usable key is an Error.
 class KeySetBuilder {
  public:
   static constexpr std::size_t keys_max = 64;
   static constexpr std::size_t text_bytes_max = 1'048'576;
   static constexpr std::size_t warnings_max = 64;
 
-  /// A shared secret. Shorter than the hash's output (32 bytes for HS256): accepted with a warning. Empty, or the text of a PEM key
-  /// (which for a public key anybody may know): Error.
+  /// A shared secret. Shorter than the hash's output (32 bytes for HS256): accepted with a warning. Empty, or the text of a PEM
+  /// key (which for a public key anybody may know): Error.
   [[nodiscard]] Result<void> add_secret(KeyPurpose purpose, std::string_view secret, std::string_view kid = {},
                                         Algorithm algorithm = Algorithm::HS256);
   /// Every public key and certificate of a PEM text: RSA (RS256 unless `algorithm` says RS384 or RS512), P-256 (ES256), P-384
   /// (ES384), Ed25519 (EdDSA). Of a certificate only the key counts; its dates and issuer do not. A private key is an Error.
   [[nodiscard]] Result<void> add_pem(KeyPurpose purpose, std::string_view text, std::string_view kid = {},
                                      std::optional<Algorithm> algorithm = {});
-  /// A JWK Set (RFC 7517 section 5) with RSA, EC P-256 and P-384, OKP Ed25519 and oct keys. `alg` pins a key's algorithm; without it
-  /// RS256, ES256, ES384, EdDSA, HS256 by type. Keys with `use` other than `sig`, or `key_ops` without `verify`, are left out.
+  /// A JWK Set (RFC 7517 section 5) with RSA, EC P-256 and P-384, OKP Ed25519 and oct keys. `alg` pins a key's algorithm; without
+  /// it RS256, ES256, ES384, EdDSA, HS256 by type. Keys with `use` other than `sig`, or `key_ops` without `verify`, are left out.
   [[nodiscard]] Result<void> add_jwks(KeyPurpose purpose, std::string_view text);
 
   /// One sentence each, for the log.
@@ -84,7 +84,8 @@ class KeySetBuilder {
   [[nodiscard]] std::shared_ptr<const KeySet> build();
 
  private:
-  Result<void> add_public(KeyPurpose purpose, std::shared_ptr<evp_pkey_st> key, std::string_view kid, std::optional<Algorithm> algorithm);
+  Result<void> add_public(KeyPurpose purpose, std::shared_ptr<evp_pkey_st> key, std::string_view kid,
+                          std::optional<Algorithm> algorithm);
 
   std::vector<VerificationKey> keys_;
   std::vector<std::string> warnings_;

@@ -11,7 +11,8 @@ constexpr std::string_view reserved[] = {"tenant:", "org:", "user:", "role:"};
 
 template <class Rule, class Matches>
 const Rule* first_match(const std::vector<Rule>& rules, std::string_view ns, Matches&& matches) {
-  const auto found = std::find_if(rules.begin(), rules.end(), [&](const Rule& rule) { return matches_pattern(rule.ns, ns) && matches(rule); });
+  const auto found =
+      std::find_if(rules.begin(), rules.end(), [&](const Rule& rule) { return matches_pattern(rule.ns, ns) && matches(rule); });
   return found == rules.end() ? nullptr : &*found;
 }
 
@@ -20,10 +21,12 @@ Result<void> check(const PolicyConfig& config) {
     if (rule.ns.empty()) return fail("a namespace rule names no namespace; * means all");
   }
   for (const EventRule& rule : config.events) {
-    if (rule.ns.empty() || rule.pattern.empty()) return fail("an event rule needs a namespace (* means all) and a pattern of events");
+    if (rule.ns.empty() || rule.pattern.empty())
+      return fail("an event rule needs a namespace (* means all) and a pattern of events");
   }
   for (const RoomRule& rule : config.rooms) {
-    if (rule.ns.empty() || rule.pattern.empty()) return fail("a room rule needs a namespace (* means all) and a pattern of rooms");
+    if (rule.ns.empty() || rule.pattern.empty())
+      return fail("a room rule needs a namespace (* means all) and a pattern of rooms");
     if (rule.ownership && std::count(rule.pattern.begin(), rule.pattern.end(), '*') != 1) {
       return fail("room rule \"" + rule.pattern + "\" has ownership and needs exactly one *, which stands for the camera's id");
     }
@@ -60,7 +63,8 @@ std::vector<EventRule> shipped_events() {
 std::vector<RoomRule> shipped_rooms() {
   std::vector<RoomRule> rules;
   for (const char* pattern : {"camera:*", "stream:*"}) rules.push_back({"*", pattern, {}, true});
-  for (const char* pattern : {"building:*", "floor:*", "zone:*", "door:*", "sensor:*", "device:*"}) rules.push_back({"*", pattern});
+  for (const char* pattern : {"building:*", "floor:*", "zone:*", "door:*", "sensor:*", "device:*"})
+    rules.push_back({"*", pattern});
   return rules;
 }
 

@@ -21,8 +21,8 @@ enum class OwnershipMode : std::uint8_t {
 /// `off`, `if-known` (or `if_known`), `required`.
 [[nodiscard]] std::optional<OwnershipMode> ownership_mode_named(std::string_view name);
 
-// In every rule: `ns` is a namespace or a pattern (`*`), `roles` is any one of (empty: every identity). Of the rules that match, the
-// first decides; configured ones stand before the shipped ones.
+// In every rule: `ns` is a namespace or a pattern (`*`), `roles` is any one of (empty: every identity). Of the rules that match,
+// the first decides; configured ones stand before the shipped ones.
 
 struct NamespaceRule {
   std::string ns = "*";
@@ -31,19 +31,19 @@ struct NamespaceRule {
 
 struct EventRule {
   std::string ns = "*";
-  std::string pattern;            // of the event's name
+  std::string pattern;  // of the event's name
   std::vector<std::string> roles;
-  bool ownership = false;         // of the camera that the payload's `cameraId` names
-  std::string refusal;            // the text of the FORBIDDEN for missing roles; empty: one that names them
+  bool ownership = false;  // of the camera that the payload's `cameraId` names
+  std::string refusal;     // the text of the FORBIDDEN for missing roles; empty: one that names them
 };
 
 struct RoomRule {
   std::string ns = "*";
-  std::string pattern;            // of the room's short name
+  std::string pattern;  // of the room's short name
   std::vector<std::string> roles;
-  bool ownership = false;         // of the camera whose id the pattern's star stands for
-  bool presence = false;          // who is in the room can be asked
-  bool history = true;            // false: its events are not appended to the stream
+  bool ownership = false;  // of the camera whose id the pattern's star stands for
+  bool presence = false;   // who is in the room can be asked
+  bool history = true;     // false: its events are not appended to the stream
 };
 
 struct PolicyConfig {
@@ -52,11 +52,11 @@ struct PolicyConfig {
   std::vector<RoomRule> rooms;
   std::vector<std::string> public_rooms{"system", "announcements"};
   OwnershipMode ownership = OwnershipMode::off;
-  bool shipped_rules = true;      // append shipped_events() and shipped_rooms()
+  bool shipped_rules = true;  // append shipped_events() and shipped_rooms()
 };
 
-/// In `video`: recording:start and recording:stop for admin and operator; these, all of recording:*, stream:start and stream:stop only
-/// on cameras of the own tenant.
+/// In `video`: recording:start and recording:stop for admin and operator; these, all of recording:*, stream:start and stream:stop
+/// only on cameras of the own tenant.
 [[nodiscard]] std::vector<EventRule> shipped_events();
 /// camera:* and stream:* with ownership; building:* floor:* zone:* door:* sensor:* device:* for every role.
 [[nodiscard]] std::vector<RoomRule> shipped_rooms();

@@ -15,10 +15,15 @@ namespace {
 
 const char* digest_name(Algorithm algorithm) {
   switch (algorithm) {
-    case Algorithm::HS384: case Algorithm::RS384: case Algorithm::ES384: return "SHA384";
-    case Algorithm::HS512: case Algorithm::RS512: return "SHA512";
+    case Algorithm::HS384:
+    case Algorithm::RS384:
+    case Algorithm::ES384: return "SHA384";
+    case Algorithm::HS512:
+    case Algorithm::RS512: return "SHA512";
     case Algorithm::EdDSA: return nullptr;
-    case Algorithm::HS256: case Algorithm::RS256: case Algorithm::ES256: break;
+    case Algorithm::HS256:
+    case Algorithm::RS256:
+    case Algorithm::ES256: break;
   }
   return "SHA256";
 }
@@ -27,7 +32,8 @@ MacContextPtr mac_context(const VerificationKey& key) {
   static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
   MacContextPtr context(EVP_MAC_CTX_new(hmac));
   std::string digest = digest_name(key.algorithm);
-  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0), OSSL_PARAM_construct_end()};
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+                               OSSL_PARAM_construct_end()};
   if (!context || EVP_MAC_init(context.get(), octets(key.secret), key.secret.size(), params) != 1) return nullptr;
   return context;
 }
@@ -58,7 +64,9 @@ class DerSignature {
   std::size_t size_ = 0;
 };
 
-std::size_t ecdsa_bytes(Algorithm algorithm) { return algorithm == Algorithm::ES256 ? 64 : algorithm == Algorithm::ES384 ? 96 : 0; }
+std::size_t ecdsa_bytes(Algorithm algorithm) {
+  return algorithm == Algorithm::ES256 ? 64 : algorithm == Algorithm::ES384 ? 96 : 0;
+}
 
 }  // namespace
 
@@ -67,9 +75,11 @@ struct SignatureVerifier::State {
   DigestContextPtr digest{EVP_MD_CTX_new()};
 };
 
-SignatureVerifier::SignatureVerifier(std::shared_ptr<const KeySet> keys) : keys_(std::move(keys)), state_(std::make_unique<State>()) {
+SignatureVerifier::SignatureVerifier(std::shared_ptr<const KeySet> keys)
+    : keys_(std::move(keys)), state_(std::make_unique<State>()) {
   assert(keys_);
-  for (const VerificationKey& key : keys_->keys()) state_->macs.push_back(is_symmetric(key.algorithm) ? mac_context(key) : nullptr);
+  for (const VerificationKey& key : keys_->keys())
+    state_->macs.push_back(is_symmetric(key.algorithm) ? mac_context(key) : nullptr);
 }
 
 SignatureVerifier::~SignatureVerifier() = default;
@@ -100,7 +110,8 @@ bool SignatureVerifier::verify_public(const VerificationKey& key, std::string_vi
   EVP_MD_CTX* context = state_->digest.get();
   if (context == nullptr || signature.empty()) return false;
   EVP_MD_CTX_reset(context);
-  if (EVP_DigestVerifyInit_ex(context, nullptr, digest_name(key.algorithm), nullptr, nullptr, key.public_key.get(), nullptr) != 1) {
+  if (EVP_DigestVerifyInit_ex(context, nullptr, digest_name(key.algorithm), nullptr, nullptr, key.public_key.get(), nullptr) !=
+      1) {
     return false;
   }
   const std::size_t raw = ecdsa_bytes(key.algorithm);

@@ -67,7 +67,8 @@ std::string sign_hs256(std::string_view secret, std::string_view claims, std::st
   append_base64url(token, claims);
   std::array<unsigned char, 32> mac;
   unsigned size = 0;
-  if (HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), octets(token), token.size(), mac.data(), &size) == nullptr) {
+  if (HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), octets(token), token.size(), mac.data(), &size) ==
+      nullptr) {
     throw std::bad_alloc();  // HMAC over memory has no other way to fail
   }
   token += '.';

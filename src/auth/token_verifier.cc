@@ -39,7 +39,8 @@ std::expected<TokenVerifier::Parts, Refusal> TokenVerifier::split(std::string_vi
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
     return refuse("The token is malformed: it must have three parts.");
   }
-  return Parts{token.substr(0, first), token.substr(first + 1, second - first - 1), token.substr(second + 1), token.substr(0, second)};
+  return Parts{token.substr(0, first), token.substr(first + 1, second - first - 1), token.substr(second + 1),
+               token.substr(0, second)};
 }
 
 std::expected<void, Refusal> TokenVerifier::check_signature(const Parts& parts, const TokenHeader& header, KeyPurpose purpose) {
@@ -70,7 +71,8 @@ std::expected<void, Refusal> TokenVerifier::check_signature(const Parts& parts, 
   return refuse("The token's signature does not verify.");
 }
 
-std::expected<Identity, Refusal> TokenVerifier::verify_user(std::string_view token, const std::shared_ptr<const ClaimRules>& rules, Now now) {
+std::expected<Identity, Refusal> TokenVerifier::verify_user(std::string_view token,
+                                                            const std::shared_ptr<const ClaimRules>& rules, Now now) {
   assert(rules);
   const auto parts = split(token);
   if (!parts) return std::unexpected(parts.error());
@@ -94,6 +96,19 @@ std::expected<Identity, Refusal> TokenVerifier::verify_user(std::string_view tok
   std::copy(std::begin(hash.words), std::end(hash.words), identity->token_hash);
   if (cached) cache_.store(text, rules, {*identity, identity->expires_ms == 0 ? 0 : identity->expires_ms + rules->leeway_ms});
   return std::move(*identity);
+}
+
+std::expected<std::variant<Identity, ServiceIdentity>, Refusal> TokenVerifier::verify(
+    std::string_view token, const std::shared_ptr<const ClaimRules>& rules, Now now) {
+  auto user = verify_user(token, rules, now);
+  if (user) return std::move(*user);
+  if (!signatures_.keys().serves(KeyPurpose::service)) return std::unexpected(std::move(user.error()));
+  auto service = verify_service(token, now, rules->leeway_ms);
+  if (service) return std::move(*service);
+  const bool unknown = user.error().unknown_key || service.error().unknown_key;
+  Refusal& told = service.error().fault.code == Code::TOKEN_EXPIRED ? service.error() : user.error();
+  told.unknown_key = unknown && told.fault.code != Code::TOKEN_EXPIRED;
+  return std::unexpected(std::move(told));
 }
 
 std::expected<ServiceIdentity, Refusal> TokenVerifier::verify_service(std::string_view token, Now now, std::int64_t leeway_ms) {

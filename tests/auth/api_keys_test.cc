@@ -30,7 +30,8 @@ TEST(ApiKeys, AKeyIsFoundByItsWholeTextAndNoOther) {
   EXPECT_FALSE(video->may(Scope::read));
   ASSERT_NE(keys.find("all-key-0123456789abc"), nullptr);
   EXPECT_TRUE(keys.find("all-key-0123456789abc")->may(Scope::rollout));
-  for (const char* text : {"", "video-key-012345678", "video-key-01234567890", "Video-key-0123456789", "video"}) EXPECT_EQ(keys.find(text), nullptr) << text;
+  for (const char* text : {"", "video-key-012345678", "video-key-01234567890", "Video-key-0123456789", "video"})
+    EXPECT_EQ(keys.find(text), nullptr) << text;
   EXPECT_EQ(keys.find(std::string(ApiKeys::key_bytes_max + 1, 'x')), nullptr);
 }
 

@@ -40,7 +40,9 @@ Identity viewer_of_t1() {
   return identity;
 }
 
-Authorizer authorizer(PolicyConfig config = {}, OwnershipSource* source = nullptr) { return {*Policy::make(std::move(config)), source}; }
+Authorizer authorizer(PolicyConfig config = {}, OwnershipSource* source = nullptr) {
+  return {*Policy::make(std::move(config)), source};
+}
 
 void expect_denied(const Decision& decision, Code code, std::string_view text = {}) {
   EXPECT_EQ(decision.outcome, Outcome::deny);
@@ -60,7 +62,8 @@ TEST(Authorizer, AnothersIdentityRoomsAreForbiddenWhateverTheRulesSay) {
   PolicyConfig config;
   config.rooms = {{"*", "*"}, {"*", "tenant:*"}, {"*", "role:*"}};
   Authorizer auth = authorizer(config);
-  for (const char* room : {"tenant:t2", "tenant:t11", "tenant:", "tenant:*", "org:o2", "org:", "user:u2", "user:", "role:admin", "role:", "role:not an id"}) {
+  for (const char* room : {"tenant:t2", "tenant:t11", "tenant:", "tenant:*", "org:o2", "org:", "user:u2", "user:", "role:admin",
+                           "role:", "role:not an id"}) {
     expect_denied(auth.check_room(operator_of_t1(), "alerts", room, 1), Code::FORBIDDEN, room);
   }
 }
@@ -149,8 +152,9 @@ TEST(Authorizer, AnswersMeanWhatTheModeSays) {
     Owners owners;
     owners.known["7"] = row.answer;
     Authorizer auth = authorizer({.ownership = row.mode}, &owners);
-    for (const Decision& decision : {auth.check_room(viewer_of_t1(), "video", "camera:7", 1), auth.check_event(viewer_of_t1(), "video", "stream:start", "7", 1),
-                                     auth.settle(row.answer, "7")}) {
+    for (const Decision& decision :
+         {auth.check_room(viewer_of_t1(), "video", "camera:7", 1),
+          auth.check_event(viewer_of_t1(), "video", "stream:start", "7", 1), auth.settle(row.answer, "7")}) {
       if (row.refused) {
         expect_denied(decision, *row.refused);
       } else {
@@ -190,7 +194,8 @@ TEST(Authorizer, RecordingNeedsAdminOrOperatorInVideo) {
   for (const char* event : {"recording:start", "recording:stop"}) {
     EXPECT_TRUE(auth.check_event(operator_of_t1(), "video", event, "7", 1).allowed());
     EXPECT_TRUE(auth.check_event(admin, "video", event, "7", 1).allowed());
-    expect_denied(auth.check_event(viewer_of_t1(), "video", event, "7", 1), Code::FORBIDDEN, "Insufficient permissions for recording");
+    expect_denied(auth.check_event(viewer_of_t1(), "video", event, "7", 1), Code::FORBIDDEN,
+                  "Insufficient permissions for recording");
     EXPECT_TRUE(auth.check_event(viewer_of_t1(), "alerts", event, "7", 1).allowed());
   }
   EXPECT_TRUE(auth.check_event(viewer_of_t1(), "video", "anything:else", "", 1).allowed());
@@ -214,7 +219,8 @@ TEST(Authorizer, AnEventRuleOfConfigurationNamesItsRoles) {
   PolicyConfig config;
   config.events = {{"*", "door:*", {"guard"}, false, ""}};
   Authorizer auth = authorizer(config);
-  expect_denied(auth.check_event(viewer_of_t1(), "access", "door:open", "", 1), Code::FORBIDDEN, "Event door:open needs role guard");
+  expect_denied(auth.check_event(viewer_of_t1(), "access", "door:open", "", 1), Code::FORBIDDEN,
+                "Event door:open needs role guard");
 }
 
 TEST(Authorizer, AReloadedPolicyDecidesFromThenOn) {

@@ -14,8 +14,8 @@ std::string encoded(std::string_view bytes) {
 }
 
 TEST(Base64Url, TheExamplesOfRfc4648Section10ComeOutWithoutPadding) {
-  const std::pair<const char*, const char*> rows[] = {{"", ""},         {"f", "Zg"},         {"fo", "Zm8"},        {"foo", "Zm9v"},
-                                                      {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
+  const std::pair<const char*, const char*> rows[] = {
+      {"", ""}, {"f", "Zg"}, {"fo", "Zm8"}, {"foo", "Zm9v"}, {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, text] : rows) {
     EXPECT_EQ(encoded(plain), text);
     EXPECT_EQ(base64url_decode(text), plain);
@@ -51,10 +51,10 @@ TEST(Base64Url, NoOtherCharacterIsAcceptedAtAnyPlace) {
 }
 
 TEST(Base64Url, AValueHasOneSpelling) {
-  EXPECT_FALSE(base64url_decode("Zh"));    // bits behind the one byte
-  EXPECT_FALSE(base64url_decode("Zm9"));   // bits behind the two
+  EXPECT_FALSE(base64url_decode("Zh"));   // bits behind the one byte
+  EXPECT_FALSE(base64url_decode("Zm9"));  // bits behind the two
   EXPECT_FALSE(base64url_decode("Zg=="));
-  EXPECT_FALSE(base64url_decode("A"));     // no bytes have five characters' worth of bits
+  EXPECT_FALSE(base64url_decode("A"));  // no bytes have five characters' worth of bits
   EXPECT_FALSE(base64url_decode("AAAAA"));
 }
 

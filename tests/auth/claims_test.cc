@@ -27,7 +27,9 @@ class Claims : public ::testing::Test {
     EXPECT_THAT(identity.error().fault.message, HasSubstr("claim " + std::string(claim) + " ")) << claims;
   }
   /// Good claims and one more member.
-  static std::string with(std::string_view member) { return R"({"userId":"u1","tenantId":"t1","roles":["a"],)" + std::string(member) + "}"; }
+  static std::string with(std::string_view member) {
+    return R"({"userId":"u1","tenantId":"t1","roles":["a"],)" + std::string(member) + "}";
+  }
 
   TokenVerifier verifier_{secret_keys()};
   TokenVerifier services_{secret_keys(secret, KeyPurpose::service)};
@@ -63,7 +65,8 @@ TEST_F(Claims, TheFirstPresentNameOfAListWins) {
 }
 
 TEST_F(Claims, IdsOfOtherCharactersOrLengthsOrTypesAreRefused) {
-  for (const char* value : {R"("")", R"("a b")", R"("a/b")", R"("a:b")", R"("*")", R"("ü")", R"("a\u0000")", R"("a\n")", "7", "true", R"(["u1"])", "{}"}) {
+  for (const char* value : {R"("")", R"("a b")", R"("a/b")", R"("a:b")", R"("*")", R"("ü")", R"("a\u0000")", R"("a\n")", "7",
+                            "true", R"(["u1"])", "{}"}) {
     expect_refused(std::string(R"({"tenantId":"t1","roles":[],"userId":)") + value + "}", "userId");
     expect_refused(std::string(R"({"userId":"u1","roles":[],"tenantId":)") + value + "}", "tenantId");
     expect_refused(with(std::string(R"("organizationId":)") + value), "organizationId");
@@ -79,7 +82,9 @@ TEST_F(Claims, ARefusalRepeatsNothingOfTheToken) {
 }
 
 TEST_F(Claims, RolesAreAListOrOneStringSortedAndUniqueAndAnyTextIsOne) {
-  auto roles = [&](const char* json) { return read(std::string(R"({"userId":"u1","tenantId":"t1","roles":)") + json + "}")->roles; };
+  auto roles = [&](const char* json) {
+    return read(std::string(R"({"userId":"u1","tenantId":"t1","roles":)") + json + "}")->roles;
+  };
   EXPECT_EQ(roles(R"(["b","a","b",""])"), (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(roles(R"("admin")"), std::vector<std::string>{"admin"});
   EXPECT_EQ(roles(R"("")"), std::vector<std::string>{});
@@ -102,7 +107,8 @@ TEST_F(Claims, ATokenExpiresLeewayAfterItsExp) {
 TEST_F(Claims, ExpIsANumberOfSecondsAndMayHaveAFraction) {
   EXPECT_EQ(read(with(R"("exp":1767225600.5)"))->expires_ms, wall + 500);
   EXPECT_EQ(read(with(R"("exp":1.7672256e9)"))->expires_ms, wall);
-  for (const char* value : {R"("1767225600")", "null", "true", "[]", "{}"}) expect_refused(with(std::string(R"("exp":)") + value), "exp");
+  for (const char* value : {R"("1767225600")", "null", "true", "[]", "{}"})
+    expect_refused(with(std::string(R"("exp":)") + value), "exp");
 }
 
 TEST_F(Claims, ExtremeDatesNeitherOverflowNorMeanNever) {
@@ -158,7 +164,9 @@ TEST_F(Claims, AnIssuerIsAskedForWhereConfigured) {
 }
 
 TEST_F(Claims, AServiceHasTheScopesOfItsTokenAndUnknownOnesAreIgnored) {
-  auto scopes = [&](const char* scope) { return read_service(std::string(R"({"aud":"sparc-service","sub":"s","scope":)") + scope + "}")->scopes; };
+  auto scopes = [&](const char* scope) {
+    return read_service(std::string(R"({"aud":"sparc-service","sub":"s","scope":)") + scope + "}")->scopes;
+  };
   EXPECT_EQ(scopes(R"("publish read disconnect rollout handle")"), 0x1f);
   EXPECT_EQ(scopes(R"(" publish  email handle ")"), 0x11);
   EXPECT_EQ(scopes(R"("Publish PUBLISH publis publishs")"), 0);

@@ -10,8 +10,10 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 // Two documents of one key each, told apart by kid.
-const std::string first = R"({"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})";
-const std::string second = R"({"keys":[{"kty":"OKP","crv":"Ed25519","kid":"b","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})";
+const std::string first =
+    R"({"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})";
+const std::string second =
+    R"({"keys":[{"kty":"OKP","crv":"Ed25519","kid":"b","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})";
 
 Now at(std::int64_t ms) { return {ms, 1'767'225'600'000 + ms}; }
 
@@ -68,8 +70,9 @@ TEST_F(JwksCacheTest, ItIsLoadedAgainWithinTheLastTenthOfItsMaxAge) {
 }
 
 TEST_F(JwksCacheTest, AMaxAgeIsKeptWithinBounds) {
-  for (const auto& [max_age, low, high] : {std::tuple{std::int64_t{0}, 54'000, 60'000}, std::tuple{std::int64_t{-5}, 54'000, 60'000},
-                                          std::tuple{std::int64_t{1} << 60, 77'760'000, 86'400'000}}) {
+  for (const auto& [max_age, low, high] :
+       {std::tuple{std::int64_t{0}, 54'000, 60'000}, std::tuple{std::int64_t{-5}, 54'000, 60'000},
+        std::tuple{std::int64_t{1} << 60, 77'760'000, 86'400'000}}) {
     options_.stale_ms_max = 0;
     JwksCache cache({url()}, options_, entropy_);
     const auto load = fetch(cache, 0);

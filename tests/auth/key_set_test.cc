@@ -24,7 +24,8 @@ TEST(KeySet, AlgorithmsAreKnownByTheirExactNamesAndNoneIsNone) {
     ASSERT_TRUE(algorithm_named(name));
     EXPECT_EQ(name_of(*algorithm_named(name)), name);
   }
-  for (const char* name : {"none", "None", "NONE", "", "hs256", "HS256 ", "PS256", "ES512", "eddsa"}) EXPECT_FALSE(algorithm_named(name)) << name;
+  for (const char* name : {"none", "None", "NONE", "", "hs256", "HS256 ", "PS256", "ES512", "eddsa"})
+    EXPECT_FALSE(algorithm_named(name)) << name;
 }
 
 TEST(KeySet, AShortSecretIsAcceptedWithAWarningAndALongOneWithout) {
@@ -85,9 +86,10 @@ TEST(KeySet, WeakAndUnsupportedAndPrivateKeysAreRefusedAndAddNothing) {
 
 TEST(KeySet, AJwksGivesKeysTheirIdsAndDefaultAlgorithms) {
   KeySetBuilder builder;
-  ASSERT_TRUE(builder.add_jwks(KeyPurpose::service, jwks({rsa_key_for_tests().jwk() + R"(,"kid":"r")", ec_key_for_tests().jwk() + R"(,"kid":"e")",
-                                                          ed25519_key_for_tests().jwk(), R"("kty":"oct","k":")" + base64url(secret) + '"',
-                                                          rsa_key_for_tests().jwk() + R"(,"alg":"RS384","use":"sig","key_ops":["verify"])"})));
+  ASSERT_TRUE(builder.add_jwks(KeyPurpose::service,
+                               jwks({rsa_key_for_tests().jwk() + R"(,"kid":"r")", ec_key_for_tests().jwk() + R"(,"kid":"e")",
+                                     ed25519_key_for_tests().jwk(), R"("kty":"oct","k":")" + base64url(secret) + '"',
+                                     rsa_key_for_tests().jwk() + R"(,"alg":"RS384","use":"sig","key_ops":["verify"])"})));
   EXPECT_THAT(builder.warnings(), IsEmpty());
   const auto set = builder.build();
   ASSERT_EQ(set->keys().size(), 5U);
@@ -113,7 +115,8 @@ TEST(KeySet, KeysOfAJwksThatAreNotForSignaturesOrOfUnknownTypesAreLeftOutInSilen
 
 TEST(KeySet, UnusableKeysOfAJwksAreLeftOutWithAWarningEach) {
   const std::string ec = ec_key_for_tests().jwk();
-  const std::string off_curve = R"("kty":"EC","crv":"P-256","x":")" + base64url(std::string(32, '\1')) + R"(","y":")" + base64url(std::string(32, '\2')) + '"';
+  const std::string off_curve = R"("kty":"EC","crv":"P-256","x":")" + base64url(std::string(32, '\1')) + R"(","y":")" +
+                                base64url(std::string(32, '\2')) + '"';
   const std::string bad[] = {
       PrivateKey::rsa(1'024).jwk(),
       rsa_key_for_tests().jwk() + R"(,"alg":"PS256")",
@@ -142,10 +145,11 @@ TEST(KeySet, UnusableKeysOfAJwksAreLeftOutWithAWarningEach) {
 
 TEST(KeySet, WhatIsNoJwksIsAnError) {
   const std::string ec = "{" + ec_key_for_tests().jwk() + "}";
-  for (const std::string& text : {std::string(), std::string("{}"), std::string("[]"), std::string(R"({"keys":[]})"), std::string(R"({"keys":{}})"),
-                                  R"({"keys":[)" + ec, R"({"keys":[)" + ec + R"(],"keys":[]})", std::string(R"({"keys":[1,"a",null]})"),
-                                  R"({"keys":[)" + std::string(100, '[') + std::string(100, ']') + "," + ec + "]}",
-                                  std::string(KeySetBuilder::text_bytes_max + 1, ' ')}) {
+  for (const std::string& text :
+       {std::string(), std::string("{}"), std::string("[]"), std::string(R"({"keys":[]})"), std::string(R"({"keys":{}})"),
+        R"({"keys":[)" + ec, R"({"keys":[)" + ec + R"(],"keys":[]})", std::string(R"({"keys":[1,"a",null]})"),
+        R"({"keys":[)" + std::string(100, '[') + std::string(100, ']') + "," + ec + "]}",
+        std::string(KeySetBuilder::text_bytes_max + 1, ' ')}) {
     KeySetBuilder builder;
     EXPECT_FALSE(builder.add_jwks(KeyPurpose::user, text)) << text.substr(0, 80);
     EXPECT_EQ(builder.size(), 0U);
@@ -154,7 +158,8 @@ TEST(KeySet, WhatIsNoJwksIsAnError) {
 
 TEST(KeySet, MoreThanSixtyFourKeysAreRefused) {
   KeySetBuilder builder;
-  for (std::size_t i = 0; i < KeySetBuilder::keys_max; ++i) ASSERT_TRUE(builder.add_secret(KeyPurpose::user, std::string(secret) + std::to_string(i)));
+  for (std::size_t i = 0; i < KeySetBuilder::keys_max; ++i)
+    ASSERT_TRUE(builder.add_secret(KeyPurpose::user, std::string(secret) + std::to_string(i)));
   EXPECT_FALSE(builder.add_secret(KeyPurpose::user, secret));
   EXPECT_FALSE(builder.add_pem(KeyPurpose::user, ec_key_for_tests().public_pem()));
   EXPECT_FALSE(builder.add_jwks(KeyPurpose::user, jwks({ec_key_for_tests().jwk()})));

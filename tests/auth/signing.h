@@ -54,13 +54,15 @@ class PrivateKey {
   /// Members of a JWK, without braces.
   [[nodiscard]] std::string jwk() const {
     if (EVP_PKEY_is_a(key_.get(), "RSA") == 1) {
-      return R"("kty":"RSA","n":")" + base64url(number(OSSL_PKEY_PARAM_RSA_N, 0)) + R"(","e":")" + base64url(number(OSSL_PKEY_PARAM_RSA_E, 0)) + '"';
+      return R"("kty":"RSA","n":")" + base64url(number(OSSL_PKEY_PARAM_RSA_N, 0)) + R"(","e":")" +
+             base64url(number(OSSL_PKEY_PARAM_RSA_E, 0)) + '"';
     }
     if (EVP_PKEY_is_a(key_.get(), "EC") == 1) {
       const bool p256 = EVP_PKEY_get_bits(key_.get()) == 256;
       const int size = p256 ? 32 : 48;
-      return std::string(R"("kty":"EC","crv":")") + (p256 ? "P-256" : "P-384") + R"(","x":")" + base64url(number(OSSL_PKEY_PARAM_EC_PUB_X, size)) +
-             R"(","y":")" + base64url(number(OSSL_PKEY_PARAM_EC_PUB_Y, size)) + '"';
+      return std::string(R"("kty":"EC","crv":")") + (p256 ? "P-256" : "P-384") + R"(","x":")" +
+             base64url(number(OSSL_PKEY_PARAM_EC_PUB_X, size)) + R"(","y":")" +
+             base64url(number(OSSL_PKEY_PARAM_EC_PUB_Y, size)) + '"';
     }
     std::string raw(32, '\0');
     std::size_t size = raw.size();
@@ -108,7 +110,8 @@ class PrivateKey {
   }
   [[nodiscard]] std::string raw_ecdsa(std::string_view der) const {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> pair(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())), ECDSA_SIG_free);
+    std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> pair(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())),
+                                                               ECDSA_SIG_free);
     const int half = EVP_PKEY_get_bits(key_.get()) / 8;
     std::string out(static_cast<std::size_t>(2 * half), '\0');
     BN_bn2binpad(ECDSA_SIG_get0_r(pair.get()), bytes(out), half);

@@ -93,7 +93,8 @@ TEST(TokenAttack, EmptyAndZeroSignaturesVerifyNothing) {
     TokenVerifier verifier(good.keys);
     const std::string head = good.token.substr(0, good.token.rfind('.') + 1);
     for (std::size_t size : {0, 1, 32, 63, 64, 65, 256, 1'024, 1'025}) {
-      for (char byte : {'\0', '\1', '\xff'}) expect_refused(verifier, head + base64url(std::string(size, byte)), good.name + std::to_string(size));
+      for (char byte : {'\0', '\1', '\xff'})
+        expect_refused(verifier, head + base64url(std::string(size, byte)), good.name + std::to_string(size));
     }
   }
 }
@@ -112,7 +113,10 @@ TEST(TokenAttack, AKeyInTheHeaderIsNotLookedAt) {
   const PrivateKey own = PrivateKey::ec();
   TokenVerifier verifier(pem_keys(ec_key_for_tests()));
   expect_refused(verifier, own.sign(R"({"alg":"ES256","jwk":{)" + own.jwk() + "}}", good_claims), "jwk");
-  expect_refused(verifier, own.sign(R"({"alg":"ES256","jku":"https://attacker.example/keys.json","x5u":"https://attacker.example/c"})", good_claims), "jku");
+  expect_refused(
+      verifier,
+      own.sign(R"({"alg":"ES256","jku":"https://attacker.example/keys.json","x5u":"https://attacker.example/c"})", good_claims),
+      "jku");
 }
 
 TEST(TokenAttack, AHeaderThatIsNotOnePlainObjectIsRefusedAlthoughTheSignatureIsGood) {
@@ -121,11 +125,12 @@ TEST(TokenAttack, AHeaderThatIsNotOnePlainObjectIsRefusedAlthoughTheSignatureIsG
   std::string deep = R"({"alg":"ES256","x":)";
   deep.append(100, '[').append(100, ']') += '}';
   for (const std::string& header :
-       {std::string(R"({"alg":"ES256","crit":["b64"],"b64":false})"), std::string(R"({"alg":"ES256","crit":[]})"), std::string(R"({"alg":"none","alg":"ES256"})"),
-        std::string(R"({"alg":"ES256","alg":"ES256"})"), std::string(R"({"alg":"ES256","\u0061lg":"none"})"), std::string(R"(["alg","ES256"])"),
-        std::string(R"("ES256")"), std::string(R"({"alg":["ES256"]})"), std::string(R"({"alg":null})"), std::string("{}"), std::string(),
-        std::string(R"({"alg":"ES256"}{})"), std::string(R"({"alg":"ES256",})"), std::string(R"({"alg":"ES256","kid":7})"), std::string("{\"alg\":\"ES256\",\"x\":\"\xff\"}"),
-        deep}) {
+       {std::string(R"({"alg":"ES256","crit":["b64"],"b64":false})"), std::string(R"({"alg":"ES256","crit":[]})"),
+        std::string(R"({"alg":"none","alg":"ES256"})"), std::string(R"({"alg":"ES256","alg":"ES256"})"),
+        std::string(R"({"alg":"ES256","\u0061lg":"none"})"), std::string(R"(["alg","ES256"])"), std::string(R"("ES256")"),
+        std::string(R"({"alg":["ES256"]})"), std::string(R"({"alg":null})"), std::string("{}"), std::string(),
+        std::string(R"({"alg":"ES256"}{})"), std::string(R"({"alg":"ES256",})"), std::string(R"({"alg":"ES256","kid":7})"),
+        std::string("{\"alg\":\"ES256\",\"x\":\"\xff\"}"), deep}) {
     expect_refused(verifier, key.sign(header, good_claims), header);
   }
 }
@@ -134,10 +139,11 @@ TEST(TokenAttack, ClaimsThatAreNotOnePlainObjectAreRefusedAlthoughTheSignatureIs
   TokenVerifier verifier(secret_keys());
   std::string deep = R"({"userId":"u1","tenantId":"t1","roles":[],"x":)";
   deep.append(1'000, '[').append(1'000, ']') += '}';
-  for (const std::string& claims : {std::string(R"({"userId":"u1","tenantId":"t1","roles":[],"tenantId":"t2"})"),
-                                    std::string(R"({"userId":"u1","tenantId":"t1","roles":[],"tenant\u0049d":"t2"})"), std::string("[]"), std::string(),
-                                    std::string("null"), std::string(R"({"userId":"u1","tenantId":"t1","roles":[]}x)"),
-                                    std::string("{\"userId\":\"u1\",\"tenantId\":\"t1\",\"roles\":[],\"x\":\"\xc3\x28\"}"), deep}) {
+  for (const std::string& claims :
+       {std::string(R"({"userId":"u1","tenantId":"t1","roles":[],"tenantId":"t2"})"),
+        std::string(R"({"userId":"u1","tenantId":"t1","roles":[],"tenant\u0049d":"t2"})"), std::string("[]"), std::string(),
+        std::string("null"), std::string(R"({"userId":"u1","tenantId":"t1","roles":[]}x)"),
+        std::string("{\"userId\":\"u1\",\"tenantId\":\"t1\",\"roles\":[],\"x\":\"\xc3\x28\"}"), deep}) {
     expect_refused(verifier, sign_hs256(secret, claims), claims.substr(0, 80));
   }
 }
@@ -147,7 +153,8 @@ TEST(TokenAttack, TheOtherSpellingOfAnEcdsaSignatureVerifiesButDoesNotEscapeARev
     const bool p256 = std::string_view(curve) == "P-256";
     const PrivateKey key = PrivateKey::ec(curve);
     TokenVerifier verifier(pem_keys(key));
-    const std::string token = key.sign(p256 ? R"({"alg":"ES256"})" : R"({"alg":"ES384"})", good_claims, p256 ? EVP_sha256() : EVP_sha384());
+    const std::string token =
+        key.sign(p256 ? R"({"alg":"ES256"})" : R"({"alg":"ES384"})", good_claims, p256 ? EVP_sha256() : EVP_sha384());
     const auto twin = other_spelling(token);
     ASSERT_TRUE(twin);
     EXPECT_NE(*twin, token);

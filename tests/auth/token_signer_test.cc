@@ -22,12 +22,14 @@ TEST(TokenSigner, AUsersTokenVerifiesAndExpiresWhenItWasToldTo) {
 }
 
 TEST(TokenSigner, ALifetimeOfZeroNeverExpiresAndEmptyMembersAreLeftOut) {
-  EXPECT_EQ(claims_json(UserClaims{"u1", "t1", "", {}, 0}, now), R"({"userId":"u1","tenantId":"t1","roles":[],"iat":1767225600})");
+  EXPECT_EQ(claims_json(UserClaims{"u1", "t1", "", {}, 0}, now),
+            R"({"userId":"u1","tenantId":"t1","roles":[],"iat":1767225600})");
   EXPECT_EQ(claims_json(UserClaims{"", "", "", {"a", "b"}, 1}, now), R"({"roles":["a","b"],"iat":1767225600,"exp":1767225601})");
 }
 
 TEST(TokenSigner, QuotesInValuesAreEscaped) {
-  EXPECT_EQ(claims_json(UserClaims{"u\"1", "t1", "", {}, 0}, now), R"({"userId":"u\"1","tenantId":"t1","roles":[],"iat":1767225600})");
+  EXPECT_EQ(claims_json(UserClaims{"u\"1", "t1", "", {}, 0}, now),
+            R"({"userId":"u\"1","tenantId":"t1","roles":[],"iat":1767225600})");
 }
 
 TEST(TokenSigner, AServicesTokenMakesAServiceAndNoUser) {

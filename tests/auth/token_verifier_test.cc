@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <openssl/err.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "auth/digest.h"
 #include "auth/token_signer.h"
 #include "signing.h"
@@ -70,7 +74,7 @@ TEST(TokenVerifier, OnlyATokenThatFreshKeysCouldSaveIsRefusedAsOfAnUnknownKey) {
   EXPECT_TRUE(refused(rsa_key_for_tests().sign(R"({"alg":"RS256"})", good_claims)));     // no key of that algorithm yet
   EXPECT_FALSE(refused(rotated.sign(R"({"alg":"ES256","kid":"known"})", good_claims)));  // forged
   EXPECT_FALSE(refused(rotated.sign(R"({"alg":"ES256"})", good_claims)));
-  EXPECT_FALSE(refused(sign_hs256(secret, good_claims, "known")));                       // another algorithm than the key's
+  EXPECT_FALSE(refused(sign_hs256(secret, good_claims, "known")));  // another algorithm than the key's
   EXPECT_FALSE(refused("no token"));
 }
 
@@ -95,19 +99,65 @@ TEST(TokenVerifier, WhereOneSecretIsForBothTheAudienceStillDivides) {
   ASSERT_TRUE(builder.add_secret(KeyPurpose::user, secret));
   ASSERT_TRUE(builder.add_secret(KeyPurpose::service, secret));
   TokenVerifier verifier(builder.build());
-  const std::string both = R"({"aud":["app","sparc-service"],"sub":"s","scope":"publish","userId":"u1","tenantId":"t1","roles":["admin"]})";
+  const std::string both =
+      R"({"aud":["app","sparc-service"],"sub":"s","scope":"publish","userId":"u1","tenantId":"t1","roles":["admin"]})";
   EXPECT_FALSE(verifier.verify_user(sign_hs256(secret, both), default_rules(), now));
   EXPECT_TRUE(verifier.verify_service(sign_hs256(secret, both), now));
-  const auto user = verifier.verify_service(sign_hs256(secret, R"({"sub":"u1","scope":"publish","userId":"u1","tenantId":"t1","roles":["admin"]})"), now);
+  const auto user = verifier.verify_service(
+      sign_hs256(secret, R"({"sub":"u1","scope":"publish","userId":"u1","tenantId":"t1","roles":["admin"]})"), now);
   ASSERT_FALSE(user);
   EXPECT_THAT(user.error().fault.message, HasSubstr("aud"));
+}
+
+TEST(TokenVerifier, WhereBothMayComeEachTokenIsWhatItsKeyMakesIt) {
+  KeySetBuilder builder;
+  ASSERT_TRUE(builder.add_secret(KeyPurpose::user, secret));
+  ASSERT_TRUE(builder.add_pem(KeyPurpose::service, ec_key_for_tests().public_pem(), "services"));
+  TokenVerifier verifier(builder.build());
+  auto service_token = [](std::int64_t lifetime_s, const char* kid) {
+    return ec_key_for_tests().sign(std::string(R"({"alg":"ES256","kid":")") + kid + "\"}",
+                                   claims_json(ServiceClaims{"video-service", "publish", "", lifetime_s}, now));
+  };
+  const auto user = verifier.verify(sign_hs256(secret, good_claims), default_rules(), now);
+  ASSERT_TRUE(user);
+  EXPECT_EQ(std::get<Identity>(*user).user_id, "u1");
+  const auto service = verifier.verify(service_token(60, "services"), default_rules(), now);
+  ASSERT_TRUE(service);
+  EXPECT_EQ(std::get<ServiceIdentity>(*service).name, "video-service");
+  const auto expired = verifier.verify(service_token(-60, "services"), default_rules(), now);
+  ASSERT_FALSE(expired);
+  EXPECT_EQ(expired.error().fault.code, Code::TOKEN_EXPIRED);
+  EXPECT_FALSE(expired.error().unknown_key);
+  const auto forged = verifier.verify(sign_hs256("another secret", good_claims), default_rules(), now);
+  ASSERT_FALSE(forged);
+  EXPECT_EQ(forged.error().fault.code, Code::UNAUTHENTICATED);
+  const auto rotated =
+      verifier.verify(PrivateKey::ec().sign(R"({"alg":"ES256","kid":"new"})", good_claims), default_rules(), now);
+  ASSERT_FALSE(rotated);
+  EXPECT_TRUE(rotated.error().unknown_key);
+}
+
+TEST(TokenVerifier, VerifiersOfSeveralThreadsShareOneSetOfKeys) {
+  const auto keys = pem_keys(ec_key_for_tests());
+  const std::string token = es256_token();
+  std::vector<std::jthread> threads;
+  std::atomic<int> accepted = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      TokenVerifier verifier(keys, 0);
+      for (int round = 0; round < 20; ++round) accepted += verifier.verify_user(token, default_rules(), now).has_value() ? 1 : 0;
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(accepted, 80);
 }
 
 TEST(TokenVerifier, ATokenOf8192BytesIsReadAndALongerOneIsNot) {
   TokenVerifier verifier(secret_keys());
   auto token_of = [](std::size_t wanted) {
     for (std::size_t pad = 5'000; pad < 7'000; ++pad) {
-      std::string token = sign_hs256(secret, R"({"userId":"u1","tenantId":"t1","roles":[],"pad":")" + std::string(pad, 'x') + "\"}");
+      std::string token =
+          sign_hs256(secret, R"({"userId":"u1","tenantId":"t1","roles":[],"pad":")" + std::string(pad, 'x') + "\"}");
       if (token.size() >= wanted) return token;
     }
     return std::string();
@@ -208,7 +258,8 @@ TEST(TokenVerifier, TokensWithASharedSecretAreNotKept) {
 
 TEST(TokenVerifier, AFailedCheckLeavesNoErrorBehindForTheTlsOfTheSameThread) {
   ERR_clear_error();
-  for (const auto& [key, header] : {std::pair{&rsa_key_for_tests(), R"({"alg":"RS256"})"}, std::pair{&ec_key_for_tests(), R"({"alg":"ES256"})"}}) {
+  for (const auto& [key, header] :
+       {std::pair{&rsa_key_for_tests(), R"({"alg":"RS256"})"}, std::pair{&ec_key_for_tests(), R"({"alg":"ES256"})"}}) {
     TokenVerifier verifier(pem_keys(*key));
     std::string token = key->sign(header, good_claims);
     const std::size_t at = token.rfind('.') + 5;
