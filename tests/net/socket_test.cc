@@ -358,6 +358,25 @@ TEST(Sockets, AFailedConnectionThatTheOwnerClosesFirstIsNotReported) {
   EXPECT_TRUE(driver.closed.empty() || driver.closed[0].first == CloseReason::ended);
 }
 
+TEST(Sockets, AFailureIsNotReportedToAConnectionThatGotBothTheSlotAndTheDescriptor) {
+  Driver driver;
+  driver.listen();
+  std::unique_ptr<Peer> peer;
+  const int fd = break_sending(driver, 0, peer);
+  Fd next;
+  driver.accept_hook = [&](Fd accepted) { next = std::move(accepted); };
+  Peer second(driver.acceptor->address());
+  ASSERT_TRUE(driver.until([&] { return static_cast<bool>(next); }));
+  EXPECT_EQ(driver.sockets.send(0, "x").status, SendStatus::closed);
+  driver.sockets.close(0);
+  ASSERT_EQ(::dup3(next.get(), fd, O_CLOEXEC), fd);
+  next.reset();
+  ASSERT_TRUE(driver.sockets.open(0, Fd(fd)).has_value());
+  second.send("y");
+  ASSERT_TRUE(driver.until([&] { return driver.bytes(0) == "y"; }));
+  EXPECT_EQ(driver.closings, 0);
+}
+
 TEST(Sockets, AnOutgoingConnectionIsReportedAndThenCarriesBytes) {
   Driver driver;
   driver.listen();

@@ -395,6 +395,15 @@ TEST_F(Tls, ACloseTellsThePeerThatTheStreamEndedInOrder) {
   EXPECT_EQ(SSL_get_shutdown(raw.ssl()) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
 }
 
+TEST_F(Tls, APeersOrderlyEndIsAnsweredWithOurs) {
+  RawClient raw(driver, raw_context().get());
+  ASSERT_TRUE(raw.handshake());
+  ASSERT_EQ(SSL_shutdown(raw.ssl()), 0) << "sent, not yet answered";
+  EXPECT_TRUE(raw.finishes([&] { return SSL_shutdown(raw.ssl()); }));
+  ASSERT_TRUE(driver.until([&] { return driver.closed.contains(0); }));
+  EXPECT_EQ(driver.closed[0].first, CloseReason::ended);
+}
+
 TEST_F(Tls, BytesBehindTheHandshakeInTheSameSegmentAreDelivered) {
   // With TLS 1.3 the client may send data right behind its Finished: both in one event of the server.
   RawClient raw(driver, raw_context().get());
