@@ -45,6 +45,10 @@ void Fanout::set_received(const hub::Stream& stream, Position position) {
   s.received = std::move(position);
 }
 Position Fanout::served(const hub::Stream& stream) { return state(stream).served; }
+Position Fanout::settled(const hub::Stream& stream) {
+  const State& s = state(stream);
+  return s.job != nullptr && !s.job->last.epoch.empty() ? s.job->last : s.served;
+}
 std::int64_t Fanout::grown_ms(const hub::Stream& stream) { return state(stream).grown_ms; }
 
 void Fanout::forget(const hub::Stream& stream) {
@@ -62,14 +66,13 @@ void Fanout::queue(hub::Stream& stream, State& s, Now now) {
   waiting_.push_back(&stream);
 }
 
-void Fanout::publish(hub::Stream& stream, PublicationPtr publication, Now now) {
+void Fanout::publish(hub::Stream& stream, PublicationPtr publication, Now now, std::uint64_t had) {
   State& s = state(stream);
   Pending pending;
+  pending.had = had;
   if (publication->offset != 0) {
-    if (s.received.epoch != publication->epoch) {
-      pending.new_epoch = true;
-      ++number_;  // the position's own
-    }
+    pending.new_epoch = s.received.epoch != publication->epoch;
+    if (pending.new_epoch || had != 0) ++number_;  // a position's own
     s.received = {publication->epoch, publication->offset};
     s.grown_ms = now.monotonic_ms;
   }
@@ -79,13 +82,13 @@ void Fanout::publish(hub::Stream& stream, PublicationPtr publication, Now now) {
   queue(stream, s, now);
 }
 
-void Fanout::announce_gap(hub::Stream& stream, session::GapRun gap) {
+void Fanout::announce_gap(hub::Stream& stream, session::GapRun gap, Now now) {
   State& s = state(stream);
   Pending pending;
   pending.number = ++number_;
   pending.gap = std::move(gap);
   s.pending.push_back(std::move(pending));
-  queue(stream, s, Now{});
+  queue(stream, s, now);
 }
 
 std::optional<std::int64_t> Fanout::next_due() const {
@@ -207,15 +210,8 @@ void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pen
       ++renderings_;
     }
     ClassRun& run = run_of(job, room, group);
-    if (pending.new_epoch) {
-      RunEntry position;
-      position.kind = Entry::Kind::position;
-      position.rank = rank;
-      position.number = pending.number - 1;
-      position.begin = static_cast<std::uint32_t>(run.block.size());
-      renderer_.append_position(run.block, group.key.form, ns, {pending.publication->epoch, pending.publication->offset - 1});
-      position.size = static_cast<std::uint32_t>(run.block.size()) - position.begin;
-      run.entries.push_back(std::move(position));
+    if (pending.new_epoch || (pending.had != 0 && pending.publication->offset != 0)) {
+      append_position_entry(run, pending, rank, group.key.form, ns);
     }
     append_entry(run, pending, rank, known->second, now);
   }
@@ -235,6 +231,23 @@ Fanout::ClassRun& Fanout::run_of(Job& job, hub::Room& room, hub::Group& group) {
   return job.runs[found->second];
 }
 
+void Fanout::append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::uint16_t form, NamespaceId ns) {
+  RunEntry entry;
+  entry.kind = Entry::Kind::position;
+  entry.rank = rank;
+  entry.number = pending.number - 1;
+  entry.begin = static_cast<std::uint32_t>(run.block.size());
+  const Publication& publication = *pending.publication;
+  if (pending.had != 0) {
+    entry.since_max = pending.had;
+    renderer_.append_position(run.block, form, ns, {publication.epoch, publication.offset});
+  } else {
+    renderer_.append_position(run.block, form, ns, {publication.epoch, publication.offset - 1});
+  }
+  entry.size = static_cast<std::uint32_t>(run.block.size()) - entry.begin;
+  run.entries.push_back(std::move(entry));
+}
+
 void Fanout::append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now) {
   RunEntry entry;
   entry.rank = rank;
@@ -249,7 +262,8 @@ void Fanout::append_entry(ClassRun& run, const Pending& pending, std::uint8_t ra
   } else {
     const Publication& publication = *pending.publication;
     if (publication.policy.ttl_ms != 0) entry.expires_ms = now.monotonic_ms + publication.policy.ttl_ms;
-    if (!publication.except.empty()) run.direct = false;
+    if (!publication.except.empty() || pending.had != 0) run.direct = false;
+    entry.since_min = pending.had;
   }
   run.block.append(rendering);
   run.entries.push_back(std::move(entry));
@@ -287,7 +301,7 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
         hot(member.slot).direct_after = UINT64_MAX;
         for (const RunEntry& entry : run.entries) {
           if (entry.publication && excepted(*entry.publication, member.slot)) continue;
-          if (entry.number > membership.since) shares.push_back({member.slot, entry.rank, entry.number, job, &run, &entry});
+          if (entry.is_for(membership)) shares.push_back({member.slot, entry.rank, entry.number, job, &run, &entry});
         }
       }
     }
@@ -336,7 +350,7 @@ Entry Fanout::lane_entry(ClassRun& run, const RunEntry& entry) {
   out.number = entry.number;
   out.expires_ms = entry.expires_ms;
   out.publication = entry.publication;
-  out.gap = entry.gap;
+  if (entry.kind == Entry::Kind::gap) out.gap = std::make_unique<session::GapRun>(entry.gap);
   return out;
 }
 
@@ -359,7 +373,7 @@ bool Fanout::by_lane(const Job& job, ClassRun& run, hub::Member member) {
   if (membership.handled_job == job.id) return false;
   membership.handled_job = job.id;
   for (const RunEntry& entry : run.entries) {
-    if (entry.number <= membership.since) continue;
+    if (!entry.is_for(membership)) continue;
     if (entry.publication && excepted(*entry.publication, member.slot)) continue;
     sink_.push(member.slot, job.stream->key.ns, lane_entry(run, entry));
   }

@@ -64,10 +64,11 @@ class Fanout {
   Fanout(hub::Hub& hub, Renderer& renderer, const Wishes& wishes, Sink& sink, FrameAccount& account, std::vector<StreamSettings> settings);
   ~Fanout();
 
-  /// Queues for the end of the turn.
-  void publish(hub::Stream& stream, PublicationPtr publication, Now now);
+  /// Queues for the end of the turn. `had`: it was delivered before, without offset, under that number; those who were members then
+  /// get its position only.
+  void publish(hub::Stream& stream, PublicationPtr publication, Now now, std::uint64_t had = 0);
   /// Tells the members of the stream of a loss.
-  void announce_gap(hub::Stream& stream, session::GapRun gap);
+  void announce_gap(hub::Stream& stream, session::GapRun gap, Now now);
 
   enum class Run : std::uint8_t { done, more };
   /// `more`: call again in the next turn without sleeping.
@@ -88,6 +89,8 @@ class Fanout {
   void set_received(const hub::Stream& stream, Position position);
   /// Position of the last publication that every member has been served.
   [[nodiscard]] Position served(const hub::Stream& stream);
+  /// Position of the last publication that a settled member has been given: of the open fan-out, else as `served`.
+  [[nodiscard]] Position settled(const hub::Stream& stream);
   /// When the stream last grew (monotonic ms).
   [[nodiscard]] std::int64_t grown_ms(const hub::Stream& stream);
   /// Forgets a stream that the hub drops.
@@ -101,16 +104,22 @@ class Fanout {
     PublicationPtr publication;               // null: a gap
     std::optional<hub::ClassKey> only;        // an interval's turn: this class alone
     bool new_epoch = false;
+    std::uint64_t had = 0;
     session::GapRun gap;
   };
   struct RunEntry {
     session::Entry::Kind kind = session::Entry::Kind::publication;
     std::uint8_t rank = 0;
     std::uint64_t number = 0;
+    std::uint64_t since_min = 0, since_max = UINT64_MAX;   // for members who joined within
     std::uint32_t begin = 0, size = 0;
     std::int64_t expires_ms = 0;
     PublicationPtr publication;
     session::GapRun gap;
+
+    [[nodiscard]] bool is_for(const hub::Membership& member) const {
+      return number > member.since && member.since >= since_min && member.since < since_max;
+    }
   };
   struct ClassRun {
     hub::Room* room = nullptr;
@@ -161,6 +170,7 @@ class Fanout {
   void render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now);
   [[nodiscard]] bool passes(NamespaceId ns, std::uint32_t wish, const Publication& publication);
   ClassRun& run_of(Job& job, hub::Room& room, hub::Group& group);
+  void append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::uint16_t form, NamespaceId ns);
   void append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now);
   void mark_and_share(const std::vector<Job*>& opened);
   void step(Job& job, std::size_t& budget);

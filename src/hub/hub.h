@@ -77,6 +77,8 @@ class Hub {
   /// Finds or makes the stream. It lives while it has members or holders; `release_if_idle` drops it.
   Stream& stream(const StreamKey& key);
   [[nodiscard]] Stream* find_stream(const StreamKey& key);
+  [[nodiscard]] Stream& stream_at(std::uint32_t index) { return *streams_[index]; }
+  [[nodiscard]] Stream* find_stream_at(std::uint32_t index) { return index < streams_.size() ? streams_[index].get() : nullptr; }
   [[nodiscard]] std::size_t stream_slots() const { return streams_.size(); }
   /// Whether it was dropped: no members, no holders.
   bool release_if_idle(Stream& stream);
@@ -93,6 +95,15 @@ class Hub {
 
   [[nodiscard]] Room* find_room(const Stream& stream, std::string_view name);
   [[nodiscard]] Membership& membership(std::uint32_t index) { return memberships_[index]; }
+  /// Calls visit(index, membership) for each of the list.
+  template <class F>
+  void for_each_indexed(MembershipList list, F&& visit) {
+    while (list != 0) {
+      const std::uint32_t index = list;
+      list = memberships_[index].next;
+      visit(index, memberships_[index]);
+    }
+  }
 
   template <class F>
   void for_each(MembershipList list, F&& visit) {

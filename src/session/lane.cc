@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "session/outbox.h"
 
@@ -68,7 +69,7 @@ void Lane::remove_at(std::size_t index) {
 
 void Lane::trim_removed() {
   while (!entries_.empty() && entries_.front().kind == Entry::Kind::removed) {
-    entries_.pop_front();
+    (void)entries_.pop_front();
     ++front_ticket_;
   }
 }
@@ -76,18 +77,16 @@ void Lane::trim_removed() {
 void Lane::add_gap(Queue& queue, GapRun gap) {
   dropped_ += gap.count;
   Entry* last = nullptr;
-  for (auto it = queue.rbegin(); it != queue.rend(); ++it) {
-    if (it->kind == Entry::Kind::removed) continue;
-    last = &*it;
-    break;
+  for (std::size_t i = queue.size(); i-- > 0 && last == nullptr;) {
+    if (queue[i].kind != Entry::Kind::removed) last = &queue[i];
   }
-  if (last != nullptr && last->kind == Entry::Kind::gap && last->gap.reason == gap.reason) {
-    merge(last->gap, gap);
+  if (last != nullptr && last->kind == Entry::Kind::gap && last->gap->reason == gap.reason) {
+    merge(*last->gap, gap);
     return;
   }
   Entry entry;
   entry.kind = Entry::Kind::gap;
-  entry.gap = std::move(gap);
+  entry.gap = std::make_unique<GapRun>(std::move(gap));
   if (&queue == &entries_) {
     append(std::move(entry));
   } else {
@@ -97,7 +96,7 @@ void Lane::add_gap(Queue& queue, GapRun gap) {
 
 PushResult Lane::push(Entry entry) {
   if (entry.kind == Entry::Kind::gap) {
-    add_gap(catching_up_ ? behind_ : entries_, std::move(entry.gap));
+    add_gap(catching_up_ ? behind_ : entries_, std::move(*entry.gap));
     return PushResult::queued;
   }
   if (catching_up_) {
@@ -129,6 +128,7 @@ void Lane::push_refill(Entry entry) {
 
 void Lane::push_behind(Entry entry) {
   const Publication* publication = entry.publication.get();
+  if (entry.kind == Entry::Kind::notice) return behind_.push_back(std::move(entry));
   if (publication == nullptr || publication->policy.is_volatile) {
     ++dropped_;
     return;
@@ -137,17 +137,17 @@ void Lane::push_behind(Entry entry) {
     add_gap(behind_, gap_of(entry, GapReason::dropped));
     return;
   }
-  std::erase_if(behind_, [&](const Entry& other) {
+  behind_.erase_if([&](const Entry& other) {
     return other.publication && other.publication->event == publication->event &&
            other.publication->latest_key == publication->latest_key && room_of(other) == room_of(entry);
   });
   behind_.push_back(std::move(entry));
   std::size_t size = 0;
-  for (const Entry& waiting : behind_) size += cost(waiting);
-  while (size > settings_.bytes_max && behind_.size() > 1) {
+  for (std::size_t i = 0; i < behind_.size(); ++i) size += cost(behind_[i]);
+  while (size > settings_.bytes_max && behind_.size() > 1 && behind_.front().kind != Entry::Kind::notice) {
     size -= cost(behind_.front());
     if (behind_.front().publication) ++dropped_;
-    behind_.pop_front();
+    (void)behind_.pop_front();
   }
 }
 
@@ -161,12 +161,12 @@ void Lane::end_catch_up() {
   catching_up_ = false;
   reading_ = false;
   until = 0;
-  Queue behind = std::move(behind_);
-  behind_.clear();
-  for (Entry& entry : behind) {
+  Queue behind = std::exchange(behind_, {});
+  for (std::size_t i = 0; i < behind.size(); ++i) {
+    Entry& entry = behind[i];
     if (entry.kind == Entry::Kind::gap) {
-      dropped_ -= entry.gap.count;  // counted when it was noted
-      add_gap(entries_, std::move(entry.gap));
+      dropped_ -= entry.gap->count;  // counted when it was noted
+      add_gap(entries_, std::move(*entry.gap));
     } else {
       (void)push(std::move(entry));
     }
@@ -187,9 +187,10 @@ PushResult Lane::overflow() {
   while (bytes_ > settings_.bytes_max / 4 * 3 && live_ > 1) {
     trim_removed();
     Entry& front = entries_.front();
+    if (front.kind == Entry::Kind::notice) break;
     if (front.kind == Entry::Kind::gap) {
-      if (gap.count == 0) gap = front.gap; else merge(gap, front.gap);
-      dropped_ -= front.gap.count;
+      if (gap.count == 0) gap = *front.gap; else merge(gap, *front.gap);
+      dropped_ -= front.gap->count;
     } else if (front.kind == Entry::Kind::publication) {
       GapRun one = gap_of(front, GapReason::dropped);
       if (gap.count == 0) gap = one; else merge(gap, one);
@@ -200,7 +201,7 @@ PushResult Lane::overflow() {
   dropped_ += gap.count;
   Entry entry;
   entry.kind = Entry::Kind::gap;
-  entry.gap = std::move(gap);
+  entry.gap = std::make_unique<GapRun>(std::move(gap));
   bytes_ += cost(entry);
   ++live_;
   trim_removed();
@@ -234,7 +235,7 @@ void Lane::conflate() {
     dropped_ += gap.count;
     Entry entry;
     entry.kind = Entry::Kind::gap;
-    entry.gap = std::move(gap);
+    entry.gap = std::make_unique<GapRun>(std::move(gap));
     bytes_ += cost(entry);
     ++live_;
     entries_.push_front(std::move(entry));
@@ -244,23 +245,21 @@ void Lane::conflate() {
 
 PushResult Lane::give_up_frames() {
   const Publication* first = nullptr;
-  for (const Entry& entry : entries_) {
-    if (entry.kind == Entry::Kind::publication && entry.publication->offset != 0) {
-      first = entry.publication.get();
-      break;
-    }
+  for (std::size_t i = 0; i < entries_.size() && first == nullptr; ++i) {
+    const Entry& entry = entries_[i];
+    if (entry.kind == Entry::Kind::publication && entry.publication->offset != 0) first = entry.publication.get();
   }
-  Queue old = std::move(entries_);
-  entries_.clear();
+  Queue old = std::exchange(entries_, {});
   latest_.clear();
   front_ticket_ += old.size();
   bytes_ = live_ = 0;
   if (first != nullptr) begin_catch_up({first->epoch, first->offset - 1});
-  for (Entry& entry : old) {
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    Entry& entry = old[i];
     if (entry.kind == Entry::Kind::gap) {
-      dropped_ -= entry.gap.count;
-      add_gap(entries_, std::move(entry.gap));
-    } else if (entry.kind == Entry::Kind::publication && entry.publication->offset == 0) {
+      dropped_ -= entry.gap->count;
+      add_gap(entries_, std::move(*entry.gap));
+    } else if (entry.kind == Entry::Kind::notice || (entry.kind == Entry::Kind::publication && entry.publication->offset == 0)) {
       push_behind(std::move(entry));
     }
   }
@@ -296,7 +295,7 @@ std::size_t Lane::next(std::size_t from, std::int64_t now_ms) {
   dropped_ += gap.count;
   remove_at(i);
   entries_[i].kind = Entry::Kind::gap;
-  entries_[i].gap = std::move(gap);
+  entries_[i].gap = std::make_unique<GapRun>(std::move(gap));
   bytes_ += cost(entries_[i]);
   ++live_;
   return i;
@@ -312,7 +311,7 @@ void Lane::pop() {
   }
   bytes_ -= cost(front);
   --live_;
-  entries_.pop_front();
+  (void)entries_.pop_front();
   ++front_ticket_;
   trim_removed();
 }

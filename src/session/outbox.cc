@@ -67,7 +67,7 @@ void Outbox::gather(GapRenderer& gaps, std::int64_t now_ms, std::string& scratch
       Frame gap;
       std::string_view bytes;
       if (entry.kind == Entry::Kind::gap) {
-        gap = gaps.render_gap(lane.settings().ns, entry.gap);
+        gap = gaps.render_gap(lane.settings().ns, *entry.gap);
         bytes = gap.bytes();
       } else {
         bytes = entry.block.bytes().substr(entry.begin, entry.size);
@@ -89,8 +89,7 @@ void Outbox::consume(std::size_t bytes) {
       if (whole) committed_ = Frame{};
       if (whole) committed_begin_ = committed_end_ = 0;
     } else if (pick.lane == -1) {
-      Frame frame = std::move(control_.front());
-      control_.pop_front();
+      Frame frame = control_.pop_front();
       control_bytes_ -= frame.size();
       if (!whole) commit(std::move(frame), static_cast<std::uint32_t>(gone), pick.size);
     } else {

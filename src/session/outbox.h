@@ -4,13 +4,14 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/frame.h"
 #include "base/publication.h"
+#include "base/ring.h"
 
 namespace sparc::session {
 
@@ -40,9 +41,10 @@ struct GapRun {
   GapReason reason = GapReason::dropped;
 };
 
-/// An indivisible group of frames that waits: a publication's rendering, or a position, or a gap.
+/// An indivisible group of frames that waits: a publication's rendering, a position, a gap, or a notice (rooms taken away), which is
+/// never dropped.
 struct Entry {
-  enum class Kind : std::uint8_t { publication, position, gap, removed };
+  enum class Kind : std::uint8_t { publication, position, gap, notice, removed };
   Kind kind = Kind::publication;
   bool refill = false;              // came from history
   std::uint8_t room_rank = 0;       // which of the publication's rooms it was rendered for
@@ -51,7 +53,7 @@ struct Entry {
   std::uint64_t number = 0;         // the shard's publication number
   std::int64_t expires_ms = 0;      // monotonic; 0: never
   PublicationPtr publication;       // null for positions and gaps
-  GapRun gap;                       // kind gap: rendered when it leaves
+  std::unique_ptr<GapRun> gap;      // kind gap: rendered when it leaves
 };
 
 enum class PushResult : std::uint8_t {
@@ -100,7 +102,7 @@ class Lane {
   void pop();
 
  private:
-  using Queue = std::deque<Entry>;
+  using Queue = Ring<Entry>;
   void append(Entry entry);
   void add_gap(Queue& queue, GapRun gap);
   void remove_at(std::size_t index);
@@ -181,7 +183,7 @@ class Outbox {
   };
   Frame committed_;
   std::uint32_t committed_begin_ = 0, committed_end_ = 0;
-  std::deque<Frame> control_;
+  Ring<Frame> control_;
   std::size_t control_bytes_ = 0;
   std::vector<Lane> lanes_;   // by priority
   std::vector<Pick> picks_;   // of the last gather

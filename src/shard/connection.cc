@@ -1,0 +1,402 @@
+// The life of a connection: opened, read, pinged, drained, closed.
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "base/json_text.h"
+#include "protocol/native/codec.h"
+#include "shard/shard.h"
+#include "ws/frame_writer.h"
+
+namespace sparc::shard {
+
+using Phase = Connection::Phase;
+
+std::optional<ConnectionId> Shard::on_open(Peer peer) {
+  if (draining_ || (settings_->limits.connections_max != 0 && connections_.live() >= settings_->limits.connections_max)) {
+    counters_->handshakes_refused.add();
+    return std::nullopt;
+  }
+  const ConnectionId id = connections_.emplace();
+  Connection& c = *find(id);
+  c.http = std::make_unique<HttpPhase>(settings_->limits);
+  c.peer = std::make_unique<Peer>(std::move(peer));
+  c.received_ms = now_.monotonic_ms;
+  c.opened_wall_ms = now_.wall_ms;
+  c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
+  counters_->opened.add();
+  counters_->connections.set(connections_.live());
+  fanout_.set_direct_after(id.slot, fanout_.number());
+  schedule(id, c);
+  return id;
+}
+
+bool Shard::admit_handshake(const Peer& peer) {
+  const Limits& limits = settings_->limits;
+  if (node_handshakes_.take(limits.node_handshakes, now_.monotonic_ms) != 0) return false;
+  if (peer.exempt || !limits.address_handshakes.limited()) return true;
+  constexpr std::size_t sources_max = 100'000;
+  if (handshakes_.size() >= sources_max) handshakes_.clear();
+  return handshakes_[peer.source].take(limits.address_handshakes, now_.monotonic_ms) == 0;
+}
+
+void Shard::on_bytes(ConnectionId id, std::span<char> bytes) {
+  Connection* c = find(id);
+  if (c == nullptr) return;
+  counters_->bytes_in.add(bytes.size());
+  c->received_ms = now_.monotonic_ms;
+  if (c->phase == Phase::http) {
+    on_http_bytes(id, *c, bytes);
+  } else {
+    on_websocket_bytes(id, *c, bytes);
+  }
+}
+
+/// What a connection's receiver delivers goes back to the shard that reads it.
+struct MessageHandler final : ws::ReceiverHandler {
+  Shard& shard;
+  ConnectionId id;
+  MessageHandler(Shard& s, ConnectionId i) : shard(s), id(i) {}
+
+  ws::Flow on_message(ws::MessageType type, std::string_view payload) override {
+    Connection& c = *shard.find(id);
+    shard.counters_->messages_in.add();
+    if (c.phase != Phase::closing) shard.on_message(id, c, type, payload);
+    return ws::Flow::go_on;
+  }
+  ws::Flow on_ping(std::string_view payload) override {
+    Connection& c = *shard.find(id);
+    if (c.phase == Phase::closing) return ws::Flow::go_on;
+    std::string frame;
+    ws::append_pong_frame(frame, payload);
+    shard.control_raw(id.slot, c, frame);
+    return ws::Flow::go_on;
+  }
+  ws::Flow on_pong(std::string_view) override { return ws::Flow::go_on; }
+  void on_close(std::uint16_t code, std::string_view) override {
+    Connection& c = *shard.find(id);
+    c.peer_closed = true;
+    if (c.phase != Phase::closing) {
+      shard.close(id, c, code == static_cast<std::uint16_t>(ws::CloseCode::no_status) ? 1000 : code, "client closed");
+    }
+    shard.mark_dirty(id.slot, c);
+    shard.outbox(c, id.slot);
+  }
+};
+
+void Shard::on_websocket_bytes(ConnectionId id, Connection& c, std::span<char> bytes) {
+  if (c.peer_closed || c.broken) return;
+  MessageHandler handler(*this, id);
+  const ws::Receiver::Fed fed = c.receiver->feed(bytes, handler);
+  if (fed.status == ws::Receiver::Status::fault) {
+    counters_->protocol_errors.add();
+    c.peer_closed = true;  // nothing more is read: the receiver is spent
+    const auto code = static_cast<std::uint16_t>(fed.fault.code);
+    if (c.phase != Phase::closing) close(id, c, code, fed.fault.detail);
+  }
+}
+
+void Shard::on_writable(ConnectionId id) {
+  Connection* c = find(id);
+  if (c == nullptr || !c->outbox) return;
+  c->outbox->blocked = false;
+  mark_dirty(id.slot, *c);
+}
+
+void Shard::on_closed(ConnectionId id, std::string_view reason) {
+  if (Connection* c = find(id)) remove(id, *c, reason);
+}
+
+void Shard::break_later(std::uint32_t slot) {
+  Connection* c = connections_.at_slot(slot);
+  if (c == nullptr || c->broken) return;
+  c->broken = true;
+  broken_.push_back(connections_.id_of(slot));
+}
+
+void Shard::fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16_t close_code) {
+  counters_->errors_by_code[static_cast<std::size_t>(fault.code)].add();
+  std::string json;
+  protocol::native::append_error(json, std::nullopt, fault);
+  control(id, c, json);
+  close(id, c, close_code, fault.message);
+}
+
+void Shard::close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) {
+  if (c.phase == Phase::closing) return;
+  end_session(id, c, reason);
+  c.phase = Phase::closing;
+  std::string frame;
+  ws::append_close_frame(frame, code, reason);
+  control_raw(id.slot, c, frame);
+  c.deadline_ms = now_.monotonic_ms + settings_->limits.close_ms;
+  schedule(id, c);
+}
+
+void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason) {
+  if (!c.session) return;
+  session::Session& session = *c.session;
+  if (session.kind == session::Session::Kind::service) parts_.host.service_gone(id);
+  for (session::NamespaceState& state : session.namespaces) {
+    parts_.host.client_disconnected(client_info(id, c), state.ns, reason);
+    hub_.leave_all(state.rooms);
+    idle_streams_.push_back(state.stream);
+    wishes_[state.ns]->release(state.wish);
+    counters_->namespaces[state.ns].connections.set(counters_->namespaces[state.ns].connections.get() - 1);
+    if (c.outbox) c.outbox->drop_lane(state.ns);
+  }
+  session.namespaces.clear();
+  if (c.announced) {
+    c.announced = false;
+    counters_->sessions.set(counters_->sessions.get() - 1);
+    if (session.kind == session::Session::Kind::user) {
+      parts_.host.release(session.identity);
+      if (!session.identity.anonymous) {
+        parts_.broker.detached(broker::IdKind::user, session.identity.user_id, session.identity.tenant_id);
+        if (!session.identity.organization_id.empty()) {
+          parts_.broker.detached(broker::IdKind::organization, session.identity.organization_id, session.identity.tenant_id);
+        }
+      }
+    }
+  }
+  session.kind = session::Session::Kind::nobody;
+}
+
+void Shard::remove(ConnectionId id, Connection& c, std::string_view reason) {
+  end_session(id, c, reason);
+  (void)timers_.cancel(c.timer);
+  connections_.erase(id);
+  counters_->closed.add();
+  counters_->connections.set(connections_.live());
+}
+
+void Shard::schedule(ConnectionId id, Connection& c) {
+  std::int64_t at = INT64_MAX;
+  if (c.deadline_ms != 0) at = std::min(at, c.deadline_ms);
+  if (c.phase == Phase::active) {
+    at = std::min(at, c.next_ping_ms);
+    if (c.leave_ms != 0) at = std::min(at, c.leave_ms);
+    const std::int64_t expires = c.session->service ? c.session->service->expires_ms : c.session->identity.expires_ms;
+    if (expires != 0) {
+      const std::int64_t left = expires - now_.wall_ms;
+      const std::int64_t told = c.session->expiry_announced ? left : left - settings_->token_expiring_ms;
+      at = std::min(at, now_.monotonic_ms + std::max<std::int64_t>(told, 0));
+    }
+  }
+  (void)timers_.cancel(c.timer);
+  c.timer = TimerId::none;
+  if (at != INT64_MAX) c.timer = timers_.schedule(std::max<std::int64_t>(at - now_.monotonic_ms, 1), id.packed());
+}
+
+void Shard::on_timer(ConnectionId id) {
+  Connection* c = find(id);
+  if (c == nullptr || c->broken) return;
+  c->timer = TimerId::none;
+  const bool due = c->deadline_ms != 0 && c->deadline_ms <= now_.monotonic_ms;
+  switch (c->phase) {
+    case Phase::http:
+      if (due) break_later(id.slot);
+      break;
+    case Phase::unknown:
+      if (due) fail(id, *c, {Code::UNAUTHENTICATED, "no identity came within limits.auth_ms"}, 1008);
+      break;
+    case Phase::closing:
+      if (due) break_later(id.slot);
+      break;
+    case Phase::active: on_active_timer(id, *c); break;
+  }
+  if (!c->broken && c->timer == TimerId::none) schedule(id, *c);
+}
+
+void Shard::on_active_timer(ConnectionId id, Connection& c) {
+  const std::int64_t now = now_.monotonic_ms;
+  if (c.leave_ms != 0 && c.leave_ms <= now) {
+    return close(id, c, 1012, "the server is restarting; reconnect");
+  }
+  if (c.deadline_ms != 0 && c.deadline_ms <= now) {
+    if (c.received_ms < c.deadline_ms - settings_->ping_timeout_ms) {
+      counters_->timeouts.add();
+      remove_later(id, c, "ping timeout");
+      return;
+    }
+    c.deadline_ms = 0;
+  }
+  const std::int64_t expires = c.session->service ? c.session->service->expires_ms : c.session->identity.expires_ms;
+  if (expires != 0) {
+    const std::int64_t left = expires - now_.wall_ms;
+    if (left <= 0) return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
+    if (left <= settings_->token_expiring_ms && !c.session->expiry_announced) {
+      c.session->expiry_announced = true;
+      std::string json;
+      protocol::native::append_token_expiring(json, left / 1000);
+      control(id, c, json);
+    }
+  }
+  if (c.next_ping_ms <= now) send_ping(id, c);
+}
+
+void Shard::remove_later(ConnectionId id, Connection& c, std::string_view reason) {
+  end_session(id, c, reason);
+  break_later(id.slot);
+}
+
+void Shard::send_ping(ConnectionId id, Connection& c) {
+  std::string json;
+  protocol::native::append_ping(json);
+  control(id, c, json);
+  if (c.phase != Phase::active) return;
+  send_positions(c, id.slot, now_.monotonic_ms - settings_->ping_interval_ms);
+  c.deadline_ms = now_.monotonic_ms + settings_->ping_timeout_ms;
+  c.next_ping_ms = now_.monotonic_ms + settings_->ping_interval_ms;
+}
+
+void Shard::send_positions(Connection& c, std::uint32_t slot, std::int64_t since_ms) {
+  for (const session::NamespaceState& state : c.session->namespaces) {
+    hub::Stream& stream = hub_.stream_at(state.stream);
+    if (!settings_->namespaces[state.ns].history || fanout_.grown_ms(stream) < since_ms) continue;
+    const Position served = fanout_.served(stream);
+    if (served.epoch.empty()) continue;
+    const session::Lane* lane = c.outbox ? c.outbox->find_lane(state.ns) : nullptr;
+    if (lane != nullptr && (lane->catching_up() || lane->has_frames())) continue;
+    push(slot, state.ns, position_entry(c, state.ns, served));
+  }
+}
+
+std::int64_t Shard::end_of_turn() {
+  timers_.advance(now_.monotonic_ms, [this](std::uint64_t token) { on_timer(ConnectionId::unpack(token)); });
+  if (now_.monotonic_ms - last_tick_ms_ >= 1000) {
+    last_tick_ms_ = now_.monotonic_ms;
+    shed_if_over_budget();
+    constexpr std::int64_t lease_idle_ms = 600'000;
+    absl::erase_if(leases_, [&](const auto& item) { return now_.monotonic_ms - item.second.used_ms > lease_idle_ms && !item.second.asked; });
+  }
+  flush_dirty();  // answers first: they are small, and a fan-out may be long
+  bool more = fanout_.run(now_, settings_->limits.fanout_slice_sends) == fanout::Fanout::Run::more;
+  flush_dirty();
+  std::vector<std::pair<ConnectionId, NamespaceId>> refills = std::move(refills_);
+  refills_.clear();
+  for (const auto& [id, ns] : refills) refill(id, ns);
+  std::vector<ConnectionId> broken = std::move(broken_);
+  broken_.clear();
+  for (const ConnectionId id : broken) {
+    Connection* c = find(id);
+    if (c == nullptr) continue;
+    parts_.transport.close(id);
+    remove(id, *c, "connection closed");
+  }
+  if (!idle_streams_.empty()) release_idle_streams();
+  more = more || !dirty_.empty() || !refills_.empty() || !broken_.empty();
+  if (more) return 0;
+  std::int64_t due = std::min(timers_.next_deadline(), last_tick_ms_ + 1000);
+  if (const auto batch = fanout_.next_due()) due = std::min(due, *batch);
+  return due;
+}
+
+void Shard::drain(std::uint32_t window_ms) {
+  if (draining_) return;
+  draining_ = true;
+  drain_services_ms_ = now_.monotonic_ms + window_ms;
+  connections_.for_each([&](ConnectionId id, Connection& c) {
+    if (c.phase == Phase::http) {
+      if (c.http->exchanges.empty()) break_later(id.slot);
+      c.http->closing = true;
+      return;
+    }
+    if (c.phase == Phase::unknown) return close(id, c, 1012, "the server is restarting; reconnect");
+    if (c.phase != Phase::active) return;
+    // Services leave last, so that clients' events still find them.
+    const bool service = c.session->kind == session::Session::Kind::service;
+    const std::uint32_t after = service ? window_ms : static_cast<std::uint32_t>(parts_.entropy.below(window_ms * 3 / 4 + 1));
+    c.leave_ms = now_.monotonic_ms + std::max<std::uint32_t>(after, 1);
+    std::string json;
+    protocol::native::append_reconnect(json, after, "drain");
+    control(id, c, json);
+    if (c.phase == Phase::active) schedule(id, c);
+  });
+}
+
+std::string Shard::public_id(ConnectionId id) const {
+  char tail[32];
+  std::snprintf(tail, sizeof tail, "-%02x%08x%08x", parts_.index, id.generation, id.slot);
+  return parts_.node_id + tail;
+}
+
+ConnectionId Shard::from_public_id(std::string_view text) const {
+  const std::string prefix = public_id({0, 0}).substr(0, parts_.node_id.size() + 3);
+  if (text.size() != prefix.size() + 16 || !text.starts_with(prefix)) return {};
+  ConnectionId id{0, 0};
+  const char* digits = text.data() + prefix.size();
+  const auto a = std::from_chars(digits, digits + 8, id.generation, 16);
+  const auto b = std::from_chars(digits + 8, digits + 16, id.slot, 16);
+  return a.ptr == digits + 8 && b.ptr == digits + 16 ? id : ConnectionId{};
+}
+
+ClientInfo Shard::client_info(ConnectionId id, const Connection& c) {
+  const Identity& identity = c.session->identity;
+  ClientInfo out{public_id(id), identity.user_id, identity.tenant_id, identity.organization_id, identity.roles, {}, c.opened_wall_ms,
+                 now_.wall_ms - (now_.monotonic_ms - c.received_ms), c.peer->address};
+  for (const session::NamespaceState& state : c.session->namespaces) {
+    out.subscriptions.emplace_back(settings_->namespaces[state.ns].name, rooms_of(state));
+  }
+  return out;
+}
+
+void Shard::for_each_client(const std::function<void(const ClientInfo&)>& visit) {
+  connections_.for_each([&](ConnectionId id, Connection& c) {
+    if (c.phase == Phase::active && c.session->kind == session::Session::Kind::user) visit(client_info(id, c));
+  });
+}
+
+void Shard::for_each_room(const std::function<void(const RoomInfo&)>& visit) {
+  hub_.for_each_room([&](const hub::Room& room) {
+    visit({settings_->namespaces[room.stream->key.ns].name, room.stream->key.tenant, room.name, room.size});
+  });
+}
+
+std::size_t Shard::disconnect(Match match, std::string_view text, std::string_view tenant, Code code, std::string_view reason) {
+  std::vector<ConnectionId> found;
+  const ConnectionId wanted = match == Match::connection ? from_public_id(text) : ConnectionId{};
+  connections_.for_each([&](ConnectionId id, Connection& c) {
+    if (c.phase != Phase::active || c.session->kind != session::Session::Kind::user) return;
+    const Identity& identity = c.session->identity;
+    if (!tenant.empty() && identity.tenant_id != tenant) return;
+    const bool hit = match == Match::connection ? id == wanted : match == Match::user ? identity.user_id == text : identity.tenant_id == text;
+    if (hit) found.push_back(id);
+  });
+  for (const ConnectionId id : found) fail(id, *find(id), {code, std::string(reason)});
+  return found.size();
+}
+
+std::size_t Shard::close_revoked() {
+  std::vector<ConnectionId> found;
+  connections_.for_each([&](ConnectionId id, Connection& c) {
+    if (c.phase == Phase::active && c.session->kind == session::Session::Kind::user && parts_.host.revoked(c.session->identity)) found.push_back(id);
+  });
+  for (const ConnectionId id : found) fail(id, *find(id), {Code::REVOKED, "the token was revoked"});
+  return found.size();
+}
+
+std::vector<PresenceEntry> Shard::presence_of(const StreamKey& key, std::string_view name) {
+  std::vector<PresenceEntry> users;
+  hub::Stream* stream = hub_.find_stream(key);
+  hub::Room* room = stream == nullptr ? nullptr : hub_.find_room(*stream, name);
+  if (room == nullptr) return users;
+  absl::flat_hash_map<std::string, std::size_t> index;
+  for (const auto& group : room->groups) {
+    for (const hub::Member& member : group->members) {
+      Connection* c = member.slot == hub::Member::tombstone ? nullptr : connections_.at_slot(member.slot);
+      if (c == nullptr || !c->session) continue;
+      auto since = present_since_.find(member.membership);
+      const std::int64_t at = since == present_since_.end() ? c->opened_wall_ms : since->second;
+      auto [found, fresh] = index.try_emplace(c->session->identity.user_id, users.size());
+      if (fresh) users.push_back({c->session->identity.user_id, 0, at});
+      PresenceEntry& entry = users[found->second];
+      ++entry.connections;
+      entry.since_ms = std::min(entry.since_ms, at);
+    }
+  }
+  return users;
+}
+
+}  // namespace sparc::shard

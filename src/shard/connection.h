@@ -1,0 +1,70 @@
+#pragma once
+// What a shard keeps for one connection.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ring.h"
+#include "base/timer_wheel.h"
+#include "http/request_parser.h"
+#include "session/outbox.h"
+#include "session/session.h"
+#include "shard/host.h"
+#include "shard/settings.h"
+#include "ws/receiver.h"
+
+namespace sparc::shard {
+
+/// How frames look on a connection's wire. Part of the class of subscribers.
+enum Form : std::uint16_t { native = 0, native_deflate = 1 };
+
+/// Only while a connection speaks HTTP.
+struct HttpPhase {
+  http::RequestParser parser;
+  struct Exchange {
+    bool done = false;
+    bool keep_alive = true;
+    std::string answer;
+  };
+  Ring<Exchange> exchanges;          // unanswered, or answered behind an unanswered one
+  std::uint64_t first = 0;           // number of exchanges.front()
+  std::size_t answer_bytes = 0;      // waiting in `exchanges`
+  std::string held;                  // bytes that came while reading was to pause
+  bool paused = false;
+  bool closing = false;              // after the last answer
+
+  explicit HttpPhase(const Limits& limits);
+};
+
+/// One connection. About 250 B and its session.
+struct Connection {
+  enum class Phase : std::uint8_t {
+    http,
+    unknown,    // WebSocket without identity yet
+    active,
+    closing,    // our close frame is sent or queued
+  };
+  Phase phase = Phase::http;
+  Form form = native;
+  bool echo = false;
+  bool dirty = false;
+  bool broken = false;
+  bool peer_closed = false;                 // its close frame came
+  bool announced = false;                   // counted as a session
+  std::unique_ptr<HttpPhase> http;          // owned; phase http only
+  std::optional<ws::Receiver> receiver;     // after the upgrade
+  std::unique_ptr<session::Session> session;  // owned; after the upgrade
+  std::unique_ptr<session::Outbox> outbox;  // owned; while something waits
+  TimerId timer = TimerId::none;
+  std::int64_t deadline_ms = 0;             // of the phase; active: when a ping's answer is due, 0 none is awaited
+  std::int64_t next_ping_ms = 0;
+  std::int64_t received_ms = 0;
+  std::int64_t opened_wall_ms = 0;
+  std::int64_t leave_ms = 0;                // draining: when it is asked to go
+  const Anonymous* anonymous = nullptr;     // of its path; owned by the settings, which the connection's shard keeps
+  std::unique_ptr<Peer> peer;               // owned
+};
+
+}  // namespace sparc::shard

@@ -1,0 +1,50 @@
+#pragma once
+// What one shard counts. Written by its thread, read by whoever makes the metrics.
+
+#include <array>
+#include <vector>
+
+#include "base/counter.h"
+#include "base/limits.h"
+
+namespace sparc::shard {
+
+struct NamespaceCounters {
+  Counter connections;          // joined now
+  Counter publications;         // taken in
+  Counter deliveries;           // frames handed to sockets or lanes
+  Counter client_events;
+  Counter gap_events;           // publications announced as lost
+  Counter volatile_dropped;
+  Counter replayed;             // events sent from history
+  Counter catch_ups;            // lanes that fell back to history
+};
+
+struct Counters {
+  Counter connections;          // open now
+  Counter sessions;             // authenticated now
+  Counter opened, closed;
+  Counter handshakes_refused;   // by an admission limit
+  Counter bytes_in, bytes_out;
+  Counter messages_in;
+  Counter sends, sends_short;
+  Counter auth_failures;
+  Counter rate_limited;
+  Counter slow_consumers;
+  Counter protocol_errors;
+  Counter evicted_rooms;
+  Counter provisional;          // publications delivered while the broker was away
+  Counter outage_queue;         // waiting for the broker now
+  Counter outbox_bytes;         // waiting for sockets now, shared frames counted once
+  Counter shed;                 // lanes given up for the node's outbox budget
+  Counter missed;               // publications lost on the way between shards
+  Counter hooks_dropped;
+  Counter timeouts;             // connections closed for silence
+  Histogram<16, 64> lag_us;     // from the acceptance of a publication to the end of its first fan-out turn, microseconds
+  std::array<Counter, 16> errors_by_code;
+  std::vector<NamespaceCounters> namespaces;
+
+  explicit Counters(std::size_t namespaces_count) : namespaces(namespaces_count) {}
+};
+
+}  // namespace sparc::shard

@@ -1,0 +1,114 @@
+#pragma once
+// What lies beyond a shard: the sockets below it, the node around it. Drivers (server, simulator, fuzzer, addon) implement these.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/codes.h"
+#include "base/identity.h"
+#include "base/publication.h"
+#include "base/slab.h"
+#include "http/request_parser.h"
+#include "protocol/command.h"
+
+namespace sparc::shard {
+
+/// Where a connection comes from.
+struct Peer {
+  std::array<std::uint8_t, 16> source{};  // what limits per source go by: an IPv4-mapped address or an IPv6 /64
+  std::string address;                    // as text, for logs
+  bool exempt = false;                    // loopback or a trusted proxy: no limit per source
+};
+
+/// The sockets. Calls on the shard's thread.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// Bytes taken, at once or into a record under way; fewer than given: on_writable follows. Negative: the connection is broken.
+  virtual std::ptrdiff_t send(std::uint32_t slot, std::string_view bytes) = 0;
+  /// Closes the socket after what was sent; no callback follows. The slot may be used again.
+  virtual void close(ConnectionId id) = 0;
+  virtual void pause_reading(ConnectionId id) = 0;
+  virtual void resume_reading(ConnectionId id) = 0;
+};
+
+/// An event that a client sent, for the services.
+struct ClientEvent {
+  ConnectionId connection;
+  std::optional<std::int64_t> request;  // who waits for a reply; absent: nobody
+  NamespaceId ns = 0;
+  std::string name;                     // video:stream:start
+  std::string data;                     // a JSON object with the verified identity in it
+  std::vector<std::string> attachments;
+  std::string tenant;
+};
+
+/// The answer to a client event. Neither: handled, nothing to say.
+struct EventAnswer {
+  std::string data;
+  std::optional<Fault> fault;
+};
+
+/// A connection in a namespace, as hooks and lists show it.
+struct ClientInfo {
+  std::string id;
+  std::string user_id, tenant_id, organization_id;
+  std::vector<std::string> roles;
+  std::vector<std::pair<std::string, std::vector<std::string>>> subscriptions;  // namespace, rooms
+  std::int64_t connected_ms = 0, last_activity_ms = 0;
+  std::string address;
+};
+
+struct PresenceEntry {
+  std::string user_id;
+  std::uint32_t connections = 0;
+  std::int64_t since_ms = 0;
+};
+
+/// A handler that runs on the shard's thread: must not block. Nothing: not handled here.
+using InlineHandler = std::function<std::optional<EventAnswer>(const ClientEvent&)>;
+
+/// The node. Calls on the shard's thread; answers come through the shard's methods, at once or later.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// A request that is no WebSocket upgrade. Answered by Shard::respond with the same `exchange`. The request is valid during the call.
+  virtual void on_request(ConnectionId id, std::uint64_t exchange, const http::Request& request) = 0;
+  /// The connection has an identity: may the tenant have one more? Every grant is given back by `release`.
+  [[nodiscard]] virtual std::expected<void, Fault> admit(const Identity& identity) = 0;
+  virtual void release(const Identity& identity) = 0;
+  [[nodiscard]] virtual bool revoked(const Identity& identity) = 0;
+  /// A token was signed by a key that is not known. True: keys are being fetched, Shard::keys_changed will follow.
+  [[nodiscard]] virtual bool refresh_keys() = 0;
+
+  [[nodiscard]] virtual const InlineHandler* inline_handler(std::string_view event) = 0;
+  /// Answered by Shard::answer_event where `event.request` is set.
+  virtual void client_event(ClientEvent event) = 0;
+  virtual void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle) = 0;
+  virtual void service_result(ConnectionId id, protocol::Result result) = 0;
+  virtual void service_gone(ConnectionId id) = 0;
+  virtual void service_watch(ConnectionId id, const ServiceIdentity& service, bool connected, bool disconnected) = 0;
+
+  virtual void client_connected(const ClientInfo& client, NamespaceId ns) = 0;
+  virtual void client_disconnected(const ClientInfo& client, NamespaceId ns, std::string_view reason) = 0;
+  virtual void message_sent(NamespaceId ns, std::string_view event) = 0;
+  /// Who is in a room on every shard of the node. `done` runs on this shard's thread.
+  virtual void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<PresenceEntry>)> done) = 0;
+
+  struct Access {
+    std::string_view address, path, user, tenant;
+    int status = 0;
+  };
+  virtual void access(const Access& entry) = 0;
+  /// Something that an auditor wants to know: refused rooms, refused tokens, evictions, cross-tenant attempts.
+  virtual void audit(std::string_view what, const Identity& identity, std::string_view detail) = 0;
+};
+
+}  // namespace sparc::shard

@@ -1,0 +1,217 @@
+// The HTTP phase: requests in order, answers in order, and the way out of it, the upgrade.
+
+#include <algorithm>
+
+#include "base/json_text.h"
+#include "http/response.h"
+#include "http/target.h"
+#include "shard/shard.h"
+#include "ws/handshake.h"
+
+namespace sparc::shard {
+
+using Phase = Connection::Phase;
+
+namespace {
+
+constexpr std::string_view native_protocol = "sparc.v1.json";
+constexpr std::string_view bearer_protocol = "bearer.";
+
+std::string error_response(std::uint16_t status, Code code, std::string_view message, Headers headers = {}) {
+  std::string body = "{\"error\":{\"code\":\"" + std::string(name_of(code)) + "\",\"message\":" + json_string(message) + "}}";
+  std::string out;
+  http::Reply reply;
+  reply.status = status;
+  reply.content_type = "application/json";
+  reply.headers = headers;
+  reply.body = body;
+  reply.connection = http::Connection::close;
+  http::append_reply(out, reply);
+  return out;
+}
+
+std::string_view bearer(std::string_view authorization) {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() < scheme.size() || !equals_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return {};
+  return trim_blanks(authorization.substr(scheme.size()));
+}
+
+}  // namespace
+
+HttpPhase::HttpPhase(const Limits& limits)
+    : parser(http::RequestLimits{limits.http_head_bytes_max, 100, limits.message_bytes_max}) {}
+
+void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes) {
+  HttpPhase& h = *c.http;
+  if (h.closing) return;
+  if (h.paused) {
+    h.held.append(bytes.data(), bytes.size());
+    return;
+  }
+  const bool was_within = h.parser.within_request();
+  while (!bytes.empty()) {
+    const auto fed = h.parser.feed({bytes.data(), bytes.size()});
+    bytes = bytes.subspan(fed.consumed);
+    switch (fed.status) {
+      case http::RequestParser::Status::more: break;
+      case http::RequestParser::Status::expect_continue:
+        if (h.exchanges.empty()) {
+          std::string out;
+          http::append_continue(out);
+          control_raw(id.slot, c, out);
+        }
+        break;
+      case http::RequestParser::Status::request: on_http_request(id, c, h.parser.request()); break;
+      case http::RequestParser::Status::upgrade: return upgrade(id, c, h.parser.request(), bytes);
+      case http::RequestParser::Status::refused: {
+        std::string out;
+        http::append_refusal(out, h.parser.refusal());
+        counters_->protocol_errors.add();
+        h.exchanges.push_back({true, false, std::move(out)});
+        h.closing = true;
+        return flush_answers(id, c);
+      }
+    }
+    if (h.closing) return;
+    if (h.exchanges.size() >= settings_->limits.http_pipeline_requests_max || h.answer_bytes >= settings_->limits.http_answer_bytes_max) {
+      h.paused = true;
+      h.held.assign(bytes.data(), bytes.size());
+      parts_.transport.pause_reading(id);
+      break;
+    }
+  }
+  if (!h.parser.within_request()) {
+    c.deadline_ms = h.exchanges.empty() ? now_.monotonic_ms + settings_->limits.http_idle_ms : 0;
+  } else if (!was_within) {
+    c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
+  }
+  schedule(id, c);
+}
+
+void Shard::on_http_request(ConnectionId id, Connection& c, const http::Request& request) {
+  HttpPhase& h = *c.http;
+  const std::uint64_t exchange = h.first + h.exchanges.size();
+  h.exchanges.push_back({});
+  if (!request.keep_alive || draining_) h.closing = true;
+  parts_.host.on_request(id, exchange, request);
+}
+
+void Shard::respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive) {
+  Connection* c = find(id);
+  if (c == nullptr || c->phase != Phase::http || exchange < c->http->first) return;
+  HttpPhase& h = *c->http;
+  HttpPhase::Exchange& e = h.exchanges[exchange - h.first];
+  h.answer_bytes += response.size();
+  e.answer = std::move(response);
+  e.keep_alive = keep_alive;
+  e.done = true;
+  flush_answers(id, *c);
+}
+
+void Shard::flush_answers(ConnectionId id, Connection& c) {
+  HttpPhase& h = *c.http;
+  while (!h.exchanges.empty() && h.exchanges.front().done) {
+    HttpPhase::Exchange e = h.exchanges.pop_front();
+    ++h.first;
+    h.answer_bytes -= std::min(h.answer_bytes, e.answer.size());
+    control_raw(id.slot, c, e.answer);
+    if (!e.keep_alive) h.closing = true;
+  }
+  if (h.closing) {
+    c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
+    return schedule(id, c);
+  }
+  if (h.exchanges.empty() && !h.parser.within_request()) {
+    c.deadline_ms = now_.monotonic_ms + settings_->limits.http_idle_ms;
+    schedule(id, c);
+  }
+  if (h.paused && h.exchanges.size() < settings_->limits.http_pipeline_requests_max && h.answer_bytes < settings_->limits.http_answer_bytes_max) {
+    h.paused = false;
+    std::string held = std::exchange(h.held, {});
+    parts_.transport.resume_reading(id);
+    if (!held.empty()) on_http_bytes(id, c, held);
+  }
+}
+
+void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string response) {
+  counters_->handshakes_refused.add();
+  c.http->exchanges.push_back({true, false, std::move(response)});
+  c.http->closing = true;
+  flush_answers(id, c);
+}
+
+bool Shard::origin_allowed(const http::Request& request) const {
+  const auto origin = request.header("origin");
+  if (!origin) return true;
+  for (const std::string& allowed : settings_->cors_origins) {
+    if (allowed == "*" || allowed == *origin) return true;
+  }
+  const std::size_t scheme = origin->find("://");
+  const auto host = request.header("host");
+  return scheme != std::string_view::npos && host && equals_ignoring_case(origin->substr(scheme + 3), *host);
+}
+
+void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest) {
+  auto anonymous = std::find_if(settings_->anonymous.begin(), settings_->anonymous.end(),
+                                [&](const Anonymous& a) { return a.path == request.path; });
+  const bool echo = settings_->dev_echo && request.path == "/echo";
+  parts_.host.access({c.peer->address, request.path, {}, {}, 101});
+  if (!c.http->exchanges.empty()) {
+    return refuse_upgrade(id, c, error_response(400, Code::BAD_REQUEST, "an upgrade may not follow unanswered requests on one connection"));
+  }
+  if (request.path != "/ws" && !echo && anonymous == settings_->anonymous.end()) {
+    return refuse_upgrade(id, c, error_response(404, Code::BAD_REQUEST, "no WebSocket here; the native protocol is at /ws"));
+  }
+  const Header retry[] = {{"Retry-After", "1"}};
+  if (draining_) return refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, "the server is restarting", retry));
+  if (!admit_handshake(*c.peer)) {
+    return refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, "too many handshakes (limits.address_handshakes, limits.node_handshakes)", retry));
+  }
+  if (!origin_allowed(request)) {
+    return refuse_upgrade(id, c, error_response(403, Code::FORBIDDEN, "this Origin is not listed in cors_origins (CORS_ORIGINS)"));
+  }
+  const auto checked = ws::check_upgrade({request.method, 1, request.http_minor, request.headers});
+  if (!checked) {
+    const Header version[] = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
+    return refuse_upgrade(id, c, error_response(checked.error().status, Code::BAD_REQUEST, checked.error().detail,
+                                                checked.error().status == 426 ? Headers(version) : Headers{}));
+  }
+  std::string_view protocol, offered_token;
+  for (const std::string_view offered : checked->protocols) {
+    if (offered == native_protocol) protocol = native_protocol;
+    if (offered.starts_with(bearer_protocol)) offered_token = offered.substr(bearer_protocol.size());
+  }
+  std::string extensions;
+  if (settings_->deflate) {
+    if (auto agreed = ws::accept_deflate(checked->extensions, settings_->deflate_window_bits)) {
+      extensions = std::move(agreed->response);
+      c.form = native_deflate;
+    }
+  }
+  control_raw(id.slot, c, ws::upgrade_response(checked->key, protocol, extensions));
+  const std::unique_ptr<HttpPhase> http = std::move(c.http);  // `request` views it
+  c.receiver.emplace(ws::Role::server, c.form == native_deflate ? ws::Compression::deflate : ws::Compression::none, receiver_options_);
+  c.session = std::make_unique<session::Session>();
+  c.phase = Phase::unknown;
+  c.echo = echo;
+  c.anonymous = anonymous == settings_->anonymous.end() ? nullptr : &*anonymous;
+  c.deadline_ms = echo ? 0 : now_.monotonic_ms + settings_->limits.auth_ms;
+  schedule(id, c);
+  if (!echo) authenticate_upgrade(id, c, request, offered_token);
+  if (!rest.empty()) on_websocket_bytes(id, c, rest);
+}
+
+void Shard::authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token) {
+  if (const auto authorization = request.header("authorization")) {
+    const std::string_view token = bearer(*authorization);
+    return authenticate(id, c, std::string(token), std::nullopt);
+  }
+  if (const auto key = request.header("x-api-key")) return authenticate(id, c, std::string(*key), std::nullopt);
+  if (!offered_token.empty()) return authenticate(id, c, std::string(offered_token), std::nullopt);
+  if (auto token = http::query_value(request.query, "token"); token && !token->empty()) {
+    return authenticate(id, c, std::move(*token), std::nullopt);
+  }
+  if (c.anonymous != nullptr) accept_user(id, c, c.anonymous->identity, std::nullopt);
+}
+
+}  // namespace sparc::shard

@@ -1,0 +1,202 @@
+// Bytes on their way out: lanes, the end of the turn, renderings.
+
+#include <algorithm>
+
+#include "shard/shard.h"
+#include "ws/frame_writer.h"
+
+namespace sparc::shard {
+
+session::LaneSettings Shard::lane_settings(NamespaceId ns) const {
+  const NamespaceSettings& settings = settings_->namespaces[ns];
+  return {ns, settings.priority, settings.lane, settings.lane_bytes_max};
+}
+
+session::Outbox& Shard::outbox(Connection& c, std::uint32_t slot) {
+  if (c.outbox) return *c.outbox;
+  if (spare_outboxes_.empty()) {
+    c.outbox = std::make_unique<session::Outbox>();
+  } else {
+    c.outbox = std::move(spare_outboxes_.back());
+    spare_outboxes_.pop_back();
+  }
+  fanout_.set_direct_after(slot, UINT64_MAX);
+  return *c.outbox;
+}
+
+void Shard::mark_dirty(std::uint32_t slot, Connection& c) {
+  if (c.dirty) return;
+  c.dirty = true;
+  dirty_.push_back(slot);
+}
+
+void Shard::append_frame(std::string& out, std::uint16_t form, std::string_view payload, ws::MessageType type) {
+  ws::Payload kind = ws::Payload::plain;
+  if (form == native_deflate && deflater_ && payload.size() >= settings_->deflate_bytes_min) {
+    const std::string_view compressed = deflater_->deflate(payload);
+    if (compressed.size() < payload.size()) {
+      payload = compressed;
+      kind = ws::Payload::deflated;
+    }
+  }
+  if (type == ws::MessageType::text) {
+    ws::append_text_frame(out, payload, kind);
+  } else {
+    ws::append_binary_frame(out, payload, kind);
+  }
+}
+
+void Shard::control(ConnectionId id, Connection& c, std::string_view json) {
+  render_.clear();
+  append_frame(render_, c.form, json, ws::MessageType::text);
+  control_raw(id.slot, c, render_);
+}
+
+void Shard::control_raw(std::uint32_t slot, Connection& c, std::string_view frame) {
+  const bool fits = outbox(c, slot).push_control(Frame(frame, &frames_), settings_->limits.control_lane_bytes_max);
+  mark_dirty(slot, c);
+  if (!fits && c.phase != Connection::Phase::closing && c.phase != Connection::Phase::http) {
+    counters_->slow_consumers.add();
+    close(connections_.id_of(slot), c, close_code_of(Code::SLOW_CONSUMER), "control lane is over limits.control_lane_bytes_max");
+  }
+}
+
+std::ptrdiff_t Shard::send(std::uint32_t slot, std::string_view block) {
+  const std::ptrdiff_t taken = parts_.transport.send(slot, block);
+  counters_->sends.add();
+  if (taken < 0) {
+    break_later(slot);
+    return taken;
+  }
+  counters_->bytes_out.add(static_cast<std::uint64_t>(taken));
+  if (static_cast<std::size_t>(taken) < block.size()) counters_->sends_short.add();
+  return taken;
+}
+
+void Shard::begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uint32_t end) {
+  Connection* c = connections_.at_slot(slot);
+  if (c == nullptr) return;
+  session::Outbox& box = outbox(*c, slot);
+  if (begin != end) box.commit(std::move(block), begin, end);
+  box.blocked = true;
+}
+
+void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
+  Connection* c = connections_.at_slot(slot);
+  if (c == nullptr || c->phase != Connection::Phase::active) return;
+  session::NamespaceState* state = c->session->find(ns);
+  if (state == nullptr) return;
+  if (entry.publication && entry.publication->offset != 0 && entry.number <= state->level_number) return;
+  session::Outbox& box = outbox(*c, slot);
+  if (entry.publication && entry.publication->policy.is_volatile && (box.blocked || box.control_bytes() > settings_->limits.control_lane_bytes_max / 2)) {
+    counters_->namespaces[ns].volatile_dropped.add();
+    if (!box.has_frames()) mark_dirty(slot, *c);
+    return;
+  }
+  counters_->namespaces[ns].deliveries.add();
+  session::Lane& lane = box.lane(lane_settings(ns));
+  const std::uint64_t dropped = lane.dropped();
+  const session::PushResult result = lane.push(std::move(entry));
+  if (lane.dropped() > dropped) counters_->namespaces[ns].gap_events.add(lane.dropped() - dropped);
+  after_push(slot, *c, result);
+  if (result == session::PushResult::catch_up) {
+    counters_->namespaces[ns].catch_ups.add();
+    if (!lane.has_frames()) refills_.emplace_back(connections_.id_of(slot), ns);
+  }
+}
+
+void Shard::after_push(std::uint32_t slot, Connection& c, session::PushResult result) {
+  if (result == session::PushResult::overflow) {
+    counters_->slow_consumers.add();
+    close(connections_.id_of(slot), c, close_code_of(Code::SLOW_CONSUMER), "the connection does not read what it is sent");
+    return;
+  }
+  if (!c.outbox->blocked) mark_dirty(slot, c);
+}
+
+void Shard::append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) {
+  const std::string& ns = settings_->namespaces[publication.ns].name;
+  json_scratch_.clear();
+  if (publication.attachments.empty()) {
+    protocol::native::append_event(json_scratch_, ns, room, publication);
+    append_frame(out, form, json_scratch_, ws::MessageType::text);
+  } else {
+    protocol::native::append_binary_event(json_scratch_, ns, room, publication);
+    append_frame(out, form, json_scratch_, ws::MessageType::binary);
+  }
+}
+
+void Shard::append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) {
+  json_scratch_.clear();
+  protocol::native::append_position(json_scratch_, settings_->namespaces[ns].name, position.epoch, position.offset);
+  append_frame(out, form, json_scratch_, ws::MessageType::text);
+}
+
+Frame Shard::render_gap(NamespaceId ns, const session::GapRun& gap) {
+  json_scratch_.clear();
+  const protocol::native::Gap shown{gap.room, gap.count, gap.from, gap.to, session::name_of(gap.reason)};
+  protocol::native::append_gap(json_scratch_, settings_->namespaces[ns].name, shown);
+  std::string frame;
+  append_frame(frame, native, json_scratch_, ws::MessageType::text);
+  return Frame(frame, &frames_);
+}
+
+const protocol::Wish& Shard::wish(NamespaceId ns, std::uint32_t wish) const { return wishes_[ns]->at(wish); }
+const protocol::FilterVocabulary& Shard::vocabulary(NamespaceId ns) const { return settings_->namespaces[ns].vocabulary; }
+
+void Shard::flush(std::uint32_t slot, Connection& c) {
+  if (!c.outbox || c.outbox->blocked || c.broken) return;
+  session::Outbox& box = *c.outbox;
+  const auto result = box.flush([&](std::string_view bytes) { return send(slot, bytes); }, *this, now_.monotonic_ms, scratch_);
+  if (result == session::Outbox::Flush::broken) return;
+  box.blocked = result == session::Outbox::Flush::blocked;
+  for (session::Lane& lane : box.lanes()) {
+    if (lane.catching_up() && !lane.has_frames() && !lane.reading()) refills_.emplace_back(connections_.id_of(slot), lane.settings().ns);
+  }
+  if (box.blocked) return;
+  if (box.idle()) {
+    if (spare_outboxes_.size() < 1024) {
+      spare_outboxes_.push_back(std::move(c.outbox));
+    }
+    c.outbox.reset();
+    fanout_.set_direct_after(slot, fanout_.number());
+    if (c.phase == Connection::Phase::http && c.http->closing && c.http->exchanges.empty()) break_later(slot);
+    if (c.phase == Connection::Phase::closing && c.peer_closed) break_later(slot);
+  }
+}
+
+void Shard::flush_dirty() {
+  // Bounded like a fan-out: what is left goes in the next turn, in its order.
+  const std::size_t most = std::max<std::size_t>(settings_->limits.fanout_slice_sends * 4, 64);
+  std::size_t done = 0;
+  for (; done < dirty_.size() && done < most; ++done) {
+    Connection* c = connections_.at_slot(dirty_[done]);
+    if (c == nullptr) continue;
+    c->dirty = false;
+    flush(dirty_[done], *c);
+  }
+  dirty_.erase(dirty_.begin(), dirty_.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+void Shard::shed_if_over_budget() {
+  counters_->outbox_bytes.set(frames_.bytes);
+  if (frames_.bytes <= settings_->limits.outbox_node_bytes_max) return;
+  std::vector<NamespaceId> order;
+  for (std::size_t ns = 0; ns < settings_->namespaces.size(); ++ns) order.push_back(static_cast<NamespaceId>(ns));
+  std::sort(order.begin(), order.end(), [&](NamespaceId a, NamespaceId b) {
+    return settings_->namespaces[a].priority > settings_->namespaces[b].priority;
+  });
+  for (const NamespaceId ns : order) {
+    connections_.for_each([&](ConnectionId id, Connection& c) {
+      if (!c.outbox || frames_.bytes <= settings_->limits.outbox_node_bytes_max / 10 * 9) return;
+      session::Lane* lane = c.outbox->find_lane(ns);
+      if (lane == nullptr || !lane->has_frames()) return;
+      counters_->shed.add();
+      const session::PushResult result = lane->shed();
+      after_push(id.slot, c, result);
+      if (c.outbox && result == session::PushResult::catch_up && !lane->has_frames()) refills_.emplace_back(id, ns);
+    });
+  }
+}
+
+}  // namespace sparc::shard

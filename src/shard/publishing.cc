@@ -1,0 +1,227 @@
+// From a publisher's words to the broker, and back to the members.
+
+#include <algorithm>
+
+#include "base/json_text.h"
+#include "protocol/json_scan.h"
+#include "protocol/room_name.h"
+#include "shard/shard.h"
+
+namespace sparc::shard {
+
+using protocol::RoomKind;
+
+void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done) {
+  auto refuse = [&](Code code, std::string text) { done({Fault{code, std::move(text)}, {}, false}); };
+  const auto ns = settings_->find_namespace(request.ns);
+  if (!ns) return done({unknown_namespace(*settings_, request.ns), {}, false});
+  if (request.event.empty() || request.event.size() > settings_->limits.event_name_bytes_max) {
+    return refuse(Code::BAD_REQUEST, "\"event\" must have 1 to " + std::to_string(settings_->limits.event_name_bytes_max) + " bytes");
+  }
+  if (request.rooms.empty() || request.rooms.size() > settings_->limits.publication_rooms_max) {
+    return refuse(Code::BAD_REQUEST, "a publication names 1 to " + std::to_string(settings_->limits.publication_rooms_max) + " rooms");
+  }
+  if (!request.tenant.empty() && !valid_id(request.tenant)) return refuse(Code::BAD_REQUEST, "\"tenantId\" is no valid id");
+  if (request.data.empty()) request.data = "null";
+  if (request.publication_id.size() > 128) return refuse(Code::BAD_REQUEST, "\"publicationId\" has at most 128 bytes");
+
+  std::string tenant;
+  bool tenant_named = false, any_public = false;
+  std::vector<std::string> names;
+  std::optional<protocol::RoomName> unresolved;
+  for (const std::string& room : request.rooms) {
+    auto parsed = protocol::parse_room(room, settings_->limits.room_name_bytes_max);
+    if (!parsed) return done({parsed.error(), {}, false});
+    std::string of = parsed->tenant;
+    const bool is_public = of.empty() && parsed->kind == RoomKind::other && settings_->is_public_room(parsed->name);
+    if (is_public) {
+      any_public = true;
+    } else if (of.empty()) {
+      of = request.tenant;
+      if (of.empty() && publisher != nullptr && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization)) of = publisher->tenant_id;
+      if (of.empty() && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization)) {
+        unresolved = *parsed;
+      } else if (of.empty()) {
+        return refuse(Code::BAD_REQUEST, "room " + json_string(room) + " needs its tenant: tenant:<id>/" + parsed->name);
+      }
+    }
+    if (!of.empty()) {
+      if (tenant_named && of != tenant) return refuse(Code::BAD_REQUEST, "the rooms of one publication belong to one tenant");
+      tenant = of;
+      tenant_named = true;
+    }
+    if (std::find(names.begin(), names.end(), parsed->name) == names.end()) names.push_back(std::move(parsed->name));
+  }
+  if (any_public && (tenant_named || unresolved)) return refuse(Code::BAD_REQUEST, "public rooms and rooms of a tenant cannot be mixed in one publication");
+  if (publisher != nullptr && !publisher->tenant_id.empty() && (any_public || (tenant_named && tenant != publisher->tenant_id))) {
+    return refuse(Code::FORBIDDEN, "this key publishes to tenant \"" + publisher->tenant_id + "\" alone");
+  }
+  if (!unresolved || tenant_named) return resolve_and_publish(std::move(request), *ns, std::move(tenant), std::move(names), std::move(done));
+  const broker::IdKind kind = unresolved->kind == RoomKind::user ? broker::IdKind::user : broker::IdKind::organization;
+  const std::string name = unresolved->name.substr(unresolved->name.find(':') + 1);
+  const broker::Ticket ticket = ++last_ticket_;
+  tenants_.emplace(ticket, [this, request = std::move(request), id = *ns, names = std::move(names), name,
+                            done = std::move(done)](std::vector<std::string> tenants) mutable {
+    if (tenants.empty()) return done({});  // accepted: nobody to reach
+    if (tenants.size() > 1) {
+      return done({Fault{Code::BAD_REQUEST, json_string(name) + " is ambiguous: more than one tenant has that id; name the tenant"}, {}, false});
+    }
+    resolve_and_publish(std::move(request), id, std::move(tenants.front()), std::move(names), std::move(done));
+  });
+  parts_.broker.tenants_of(ticket, kind, name);
+}
+
+void Shard::resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms, PublishDone done) {
+  Publication publication;
+  publication.ns = ns;
+  publication.tenant = std::move(tenant);
+  publication.rooms = std::move(rooms);
+  publication.event = std::move(request.event);
+  publication.data = std::move(request.data);
+  publication.more_args = std::move(request.more_args);
+  publication.attachments = std::move(request.attachments);
+  publication.id = request.publication_id.empty() ? parts_.entropy.token(20) : std::move(request.publication_id);
+  publication.timestamp_ms = now_.wall_ms;
+  apply_policy(publication);
+  counters_->namespaces[ns].publications.add();
+  to_broker(std::move(publication), std::move(done));
+}
+
+void Shard::apply_policy(Publication& publication) {
+  const NamespaceSettings& ns = settings_->namespaces[publication.ns];
+  publication.policy.history = ns.history && !publication.tenant.empty();
+  for (const std::string& room : publication.rooms) {
+    const auth::RoomRule* rule = authorizer_->policy().room_rule(ns.name, room);
+    if (rule != nullptr && !rule->history) publication.policy.history = false;
+  }
+  const EventRule* rule = ns.rule_for(publication.event);
+  if (rule == nullptr) return;
+  if (rule->history) publication.policy.history = publication.policy.history && *rule->history;
+  publication.policy.is_volatile = rule->is_volatile;
+  publication.policy.latest = rule->latest;
+  publication.policy.ttl_ms = rule->ttl_ms;
+  if (rule->latest || rule->is_volatile) publication.policy.history = false;
+  if (!rule->latest) return;
+  for (const std::string& path : rule->latest_paths) {
+    const std::string_view value = protocol::json::find(publication.data, path);
+    if (value.empty()) continue;
+    publication.latest_key = value;
+    break;
+  }
+}
+
+void Shard::to_broker(Publication publication, PublishDone done) {
+  if (!available_) return without_broker(std::move(publication), std::move(done));
+  const broker::Ticket ticket = ++last_ticket_;
+  auto copy = std::make_shared<Publication>(publication);
+  published_.emplace(ticket, [this, copy = std::move(copy), done = std::move(done)](broker::Published result) mutable {
+    using Outcome = broker::Published::Outcome;
+    switch (result.outcome) {
+      case Outcome::numbered: parts_.host.message_sent(copy->ns, copy->event); return done({std::nullopt, std::move(result.position), false});
+      case Outcome::accepted: parts_.host.message_sent(copy->ns, copy->event); return done({});
+      case Outcome::refused: return done({std::move(result.fault), {}, false});
+      case Outcome::unavailable: return without_broker(std::move(*copy), std::move(done));
+    }
+  });
+  parts_.broker.publish(ticket, std::move(publication));
+}
+
+void Shard::without_broker(Publication publication, PublishDone done) {
+  const std::size_t bytes = publication.bytes();
+  const Limits& limits = settings_->limits;
+  if (outage_queue_.size() >= limits.outage_queue_entries_max || outage_bytes_ + bytes > limits.outage_queue_bytes_max) {
+    return done({Fault{Code::UNAVAILABLE, "the broker is away and the queue for it is full (limits.outage_queue_entries_max)", 1000}, {}, false});
+  }
+  if (provisional_.contains(publication.id)) return done({std::nullopt, {}, true});  // a retry
+  if (settings_->namespaces[publication.ns].outage == Outage::deliver) {
+    hub::Stream* stream = hub_.find_stream({publication.ns, publication.tenant});
+    if (stream != nullptr) {
+      if (!info(*stream).gap_announced && publication.policy.history) {
+        info(*stream).gap_announced = true;
+        session::GapRun gap;
+        gap.reason = session::GapReason::broker;
+        fanout_.announce_gap(*stream, std::move(gap), now_);
+      }
+      auto local = std::make_shared<Publication>(publication);
+      local->provisional = publication.policy.history;
+      fanout_.publish(*stream, std::move(local), now_);
+    }
+    counters_->provisional.add();
+    provisional_[publication.id] = fanout_.number();
+    // What was never to be numbered needs no second delivery here: other nodes get it when the broker is back.
+  }
+  outage_bytes_ += bytes;
+  outage_queue_.push_back({std::move(publication), bytes});
+  counters_->outage_queue.set(outage_queue_.size());
+  done({std::nullopt, {}, true});
+}
+
+void Shard::on_availability(bool available) {
+  if (available_ == available) return;
+  available_ = available;
+  if (!available) return;
+  for (StreamInfo& stream : streams_) stream.gap_announced = false;
+  connections_.for_each([&](ConnectionId id, Connection& c) {
+    if (!c.outbox) return;
+    for (session::Lane& lane : c.outbox->lanes()) {
+      lane.set_reading(false);
+      if (lane.catching_up()) refills_.emplace_back(id, lane.settings().ns);
+    }
+  });
+  send_waiting();
+}
+
+void Shard::send_waiting() {
+  while (available_ && !outage_queue_.empty()) {
+    Waiting waiting = outage_queue_.pop_front();
+    outage_bytes_ -= waiting.bytes;
+    to_broker(std::move(waiting.publication), [](PublishAnswer) {});
+  }
+  counters_->outage_queue.set(outage_queue_.size());
+}
+
+void Shard::on_publication(PublicationPtr publication) {
+  hub::Stream* stream = hub_.find_stream({publication->ns, publication->tenant});
+  if (stream == nullptr) return;
+  if (!provisional_.empty()) {
+    auto found = provisional_.find(publication->id);
+    if (found != provisional_.end()) {
+      const std::uint64_t had = found->second;
+      provisional_.erase(found);
+      return fanout_.publish(*stream, std::move(publication), now_, had);
+    }
+  }
+  fanout_.publish(*stream, std::move(publication), now_);
+}
+
+void Shard::on_published(broker::Ticket ticket, broker::Published result) { finish(published_, ticket, std::move(result)); }
+void Shard::on_entered(broker::Ticket ticket, broker::StreamState state) { finish(entered_, ticket, std::move(state)); }
+void Shard::on_history(broker::Ticket ticket, broker::HistoryPart part) { finish(history_, ticket, std::move(part)); }
+void Shard::on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) { finish(latest_, ticket, std::move(values)); }
+void Shard::on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) { finish(tenants_, ticket, std::move(tenants)); }
+
+void Shard::on_missed(const StreamKey& key) {
+  counters_->missed.add();
+  hub::Stream* stream = hub_.find_stream(key);
+  if (stream == nullptr) return;
+  if (!settings_->namespaces[key.ns].history || key.tenant.empty()) {
+    session::GapRun gap;
+    gap.count = 1;
+    return fanout_.announce_gap(*stream, std::move(gap), now_);
+  }
+  // Every member goes on from the last publication that its lane was given, by way of history.
+  const Position from = fanout_.settled(*stream);
+  connections_.for_each([&](ConnectionId id, Connection& c) {
+    if (c.phase != Connection::Phase::active) return;
+    session::NamespaceState* state = c.session->find(key.ns);
+    if (state == nullptr || state->stream != stream->index) return;
+    fanout_.settle(state->rooms, *stream);
+    session::Lane& lane = outbox(c, id.slot).lane(lane_settings(key.ns));
+    if (!lane.catching_up()) lane.begin_catch_up(from);
+    fanout_.set_direct_after(id.slot, UINT64_MAX);
+    if (!lane.has_frames() && !lane.reading()) refills_.emplace_back(id, key.ns);
+    mark_dirty(id.slot, c);
+  });
+}
+
+}  // namespace sparc::shard

@@ -1,0 +1,375 @@
+#pragma once
+// The wiring of one thread: bytes and publications in, bytes and actions out. No descriptor, no system clock.
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/api_keys.h"
+#include "auth/authorizer.h"
+#include "auth/token_verifier.h"
+#include "base/clock.h"
+#include "base/entropy.h"
+#include "base/frame.h"
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "broker/broker.h"
+#include "fanout/fanout.h"
+#include "hub/hub.h"
+#include "protocol/native/codec.h"
+#include "shard/connection.h"
+#include "shard/counters.h"
+#include "shard/host.h"
+#include "shard/settings.h"
+
+namespace sparc::shard {
+
+/// Keys and rules of who may do what; swapped as a whole at a reload.
+struct Authority {
+  std::shared_ptr<const auth::KeySet> keys;
+  std::shared_ptr<const auth::ClaimRules> claims;
+  std::shared_ptr<const auth::ApiKeys> api_keys;
+  std::shared_ptr<const auth::Policy> policy;
+};
+
+/// Something to publish, as its publisher said it.
+struct PublishRequest {
+  std::string ns;
+  std::vector<std::string> rooms;     // full names, public rooms, user:<id>, org:<id>; all of one tenant
+  std::string event;
+  std::string data;                   // valid JSON; empty: null
+  std::string more_args;
+  std::vector<std::string> attachments;
+  std::string publication_id;         // empty: one is made
+  std::string tenant;                 // of user: and org: rooms; empty: the directory is asked
+};
+
+struct PublishAnswer {
+  std::optional<Fault> fault;
+  Position position;                  // epoch "": nothing is kept
+  bool queued = false;                // waits for the broker
+};
+/// {"epoch","offset"}, {"queued":true} or {}.
+[[nodiscard]] std::string publish_answer_json(const PublishAnswer& answer);
+using PublishDone = std::move_only_function<void(PublishAnswer)>;
+
+/// UNKNOWN_NAMESPACE, naming those that are configured.
+[[nodiscard]] Fault unknown_namespace(const Settings& settings, std::string_view name);
+
+/// One shard of a node.
+///
+/// Turn:   the driver calls on_bytes, on_publication and the like in any order, then `end_of_turn` once: nothing is sent before.
+/// Thread: all calls on one thread, except `counters`, which any thread may read.
+class Shard final : public broker::Listener, private fanout::Renderer, private fanout::Wishes, private fanout::Sink, private session::GapRenderer {
+ public:
+  struct Parts {
+    Transport& transport;
+    broker::Broker& broker;
+    Host& host;
+    Entropy& entropy;
+    std::string node_id;              // part of connection ids
+    std::uint16_t index = 0;          // of this shard
+    auth::OwnershipSource* ownership = nullptr;
+  };
+  Shard(std::shared_ptr<const Settings> settings, Authority authority, Parts parts, Now now);
+  ~Shard() override;
+
+  // From the driver.
+  void set_now(Now now) { now_ = now; }
+  /// Nothing: refused (too many connections, or a handshake limit): close the socket.
+  [[nodiscard]] std::optional<ConnectionId> on_open(Peer peer);
+  /// `bytes` are changed in place.
+  void on_bytes(ConnectionId id, std::span<char> bytes);
+  void on_writable(ConnectionId id);
+  /// The peer is gone, or the socket broke.
+  void on_closed(ConnectionId id, std::string_view reason);
+  /// Sends what the turn produced. Returns the monotonic ms of the next call that is due without events; 0: at once.
+  [[nodiscard]] std::int64_t end_of_turn();
+
+  // From the node.
+  void respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive);
+  void publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done);
+  void answer_event(ConnectionId id, std::int64_t request, EventAnswer answer);
+  void invoke(ConnectionId service, std::string_view call_id, std::string_view event, std::string_view data,
+              std::span<const std::string> attachments, std::uint32_t deadline_ms);
+  void hook(ConnectionId service, std::string_view hook, std::string_view ns, std::string_view client, std::string_view reason);
+  [[nodiscard]] std::vector<PresenceEntry> presence_of(const StreamKey& stream, std::string_view room);
+  void reload(std::shared_ptr<const Settings> settings, Authority authority);
+  void keys_changed(std::shared_ptr<const auth::KeySet> keys);
+  /// Gives each connection a moment within the window to leave. `for_services` is the later part of it.
+  void drain(std::uint32_t window_ms);
+  [[nodiscard]] bool drained() const { return draining_ && connections_.live() == 0; }
+  void owner_known(auth::Ticket ticket);
+
+  enum class Match : std::uint8_t { connection, user, tenant };
+  /// Closes connections; returns how many. `tenant` empty: any.
+  std::size_t disconnect(Match match, std::string_view id, std::string_view tenant, Code code, std::string_view reason);
+  /// Closes those whose token was revoked.
+  std::size_t close_revoked();
+  void for_each_client(const std::function<void(const ClientInfo&)>& visit);
+  struct RoomInfo {
+    std::string_view ns, tenant, name;
+    std::size_t members;
+  };
+  void for_each_room(const std::function<void(const RoomInfo&)>& visit);
+
+  [[nodiscard]] const Counters& counters() const { return *counters_; }
+  [[nodiscard]] const Settings& settings() const { return *settings_; }
+  [[nodiscard]] std::size_t connections() const { return connections_.live(); }
+  [[nodiscard]] bool available() const { return available_; }
+  [[nodiscard]] auth::TokenVerifier& verifier() { return verifier_; }
+  [[nodiscard]] const auth::ApiKeys& api_keys() const { return *authority_.api_keys; }
+
+  // broker::Listener
+  void on_publication(PublicationPtr publication) override;
+  void on_published(broker::Ticket ticket, broker::Published result) override;
+  void on_entered(broker::Ticket ticket, broker::StreamState state) override;
+  void on_history(broker::Ticket ticket, broker::HistoryPart part) override;
+  void on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) override;
+  void on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) override;
+  void on_points(broker::Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) override;
+  void on_missed(const StreamKey& stream) override;
+  void on_availability(bool available) override;
+
+ private:
+  friend struct MessageHandler;
+  struct StreamInfo {
+    bool entered = false;
+    bool gap_announced = false;         // of the outage under way
+    std::int64_t idle_since_ms = 0;
+    std::int64_t last_missed_ms = 0;
+  };
+  struct RoomDecision {
+    enum class Outcome : std::uint8_t { allow, held, deny, pending } outcome = Outcome::allow;
+    std::string name;           // short
+    bool is_public = false;
+    Fault fault;
+    auth::Ticket ticket = 0;    // of a pending one
+  };
+  struct Joining {
+    ConnectionId id;
+    std::optional<std::int64_t> request;
+    NamespaceId ns = 0;
+    std::vector<RoomDecision> rooms;                         // allowed
+    std::vector<std::pair<std::string, Code>> denied;
+    protocol::Wish wish;
+    std::optional<Position> recover;
+    hub::Stream* stream = nullptr;                           // held
+  };
+  struct Waiting {                       // a publication for the broker
+    Publication publication;
+    std::size_t bytes = 0;
+  };
+  struct Lease {                         // points of a user's or tenant's bucket, taken in advance
+    std::int64_t points = 0;
+    std::int64_t refused_until_ms = 0;
+    std::int64_t used_ms = 0;
+    bool asked = false;
+  };
+  template <class T>
+  using Tickets = absl::flat_hash_map<broker::Ticket, std::move_only_function<void(T)>>;
+
+  template <class T>
+  static void finish(Tickets<T>& waiting, broker::Ticket ticket, T value) {
+    auto found = waiting.find(ticket);
+    if (found == waiting.end()) return;
+    auto then = std::move(found->second);
+    waiting.erase(found);
+    then(std::move(value));
+  }
+
+  // connection.cc
+  Connection* find(ConnectionId id) { return connections_.find(id); }
+  [[nodiscard]] bool admit_handshake(const Peer& peer);
+  void on_websocket_bytes(ConnectionId id, Connection& c, std::span<char> bytes);
+  void fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16_t close_code);
+  void fail(ConnectionId id, Connection& c, const Fault& fault) { fail(id, c, fault, close_code_of(fault.code)); }
+  void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason);
+  void end_session(ConnectionId id, Connection& c, std::string_view reason);
+  void remove(ConnectionId id, Connection& c, std::string_view reason);
+  void break_later(std::uint32_t slot);
+  void remove_later(ConnectionId id, Connection& c, std::string_view reason);
+  void schedule(ConnectionId id, Connection& c);
+  void on_timer(ConnectionId id);
+  void on_active_timer(ConnectionId id, Connection& c);
+  void send_ping(ConnectionId id, Connection& c);
+  void send_positions(Connection& c, std::uint32_t slot, std::int64_t since_ms);
+  [[nodiscard]] std::string public_id(ConnectionId id) const;
+  [[nodiscard]] ConnectionId from_public_id(std::string_view text) const;
+  [[nodiscard]] ClientInfo client_info(ConnectionId id, const Connection& c);
+
+  // outgoing.cc
+  session::Outbox& outbox(Connection& c, std::uint32_t slot);
+  void control(ConnectionId id, Connection& c, std::string_view json);
+  void control_raw(std::uint32_t slot, Connection& c, std::string_view frame);
+  void mark_dirty(std::uint32_t slot, Connection& c);
+  void flush_dirty();
+  void flush(std::uint32_t slot, Connection& c);
+  void shed_if_over_budget();
+  [[nodiscard]] session::LaneSettings lane_settings(NamespaceId ns) const;
+  std::ptrdiff_t send(std::uint32_t slot, std::string_view block) override;
+  void begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uint32_t end) override;
+  void push(std::uint32_t slot, NamespaceId ns, session::Entry entry) override;
+  void after_push(std::uint32_t slot, Connection& c, session::PushResult result);
+  void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
+  void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) override;
+  Frame render_gap(NamespaceId ns, const session::GapRun& gap) override;
+  [[nodiscard]] const protocol::Wish& wish(NamespaceId ns, std::uint32_t wish) const override;
+  [[nodiscard]] const protocol::FilterVocabulary& vocabulary(NamespaceId ns) const override;
+  void append_frame(std::string& out, std::uint16_t form, std::string_view payload, ws::MessageType type);
+
+  // http.cc
+  void on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes);
+  void on_http_request(ConnectionId id, Connection& c, const http::Request& request);
+  void flush_answers(ConnectionId id, Connection& c);
+  void upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest);
+  void refuse_upgrade(ConnectionId id, Connection& c, std::string response);
+  [[nodiscard]] bool origin_allowed(const http::Request& request) const;
+  void authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token);
+
+  // requests.cc
+  void on_message(ConnectionId id, Connection& c, ws::MessageType type, std::string_view payload);
+  void arrive(ConnectionId id, Connection& c, protocol::native::Decoded decoded);
+  void handle(ConnectionId id, Connection& c, protocol::Request request);
+  void resume(ConnectionId id);
+  void reply(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view data);
+  void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault);
+  /// Whether a request of these limits may go on; else it was refused.
+  [[nodiscard]] bool within_rates(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::optional<NamespaceId> ns);
+  [[nodiscard]] std::int64_t spend(std::string name, Rate rate);
+  void on_event(ConnectionId id, Connection& c, protocol::Request request);
+  void on_presence(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::Presence& presence);
+  void on_service_request(ConnectionId id, Connection& c, protocol::Request request);
+  [[nodiscard]] session::NamespaceState* joined(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view ns);
+
+  // identity.cc
+  void authenticate(ConnectionId id, Connection& c, std::string token, std::optional<std::int64_t> request);
+  void accept_user(ConnectionId id, Connection& c, Identity identity, std::optional<std::int64_t> request);
+  void accept_service(ConnectionId id, Connection& c, ServiceIdentity service, std::optional<std::int64_t> request);
+  void refresh(ConnectionId id, Connection& c, Identity identity, std::optional<std::int64_t> request);
+  void reevaluate(ConnectionId id, Connection& c);
+  void refuse_identity(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault);
+  void welcome(ConnectionId id, Connection& c);
+
+  // rooms.cc
+  void on_join(ConnectionId id, Connection& c, protocol::Request request);
+  void enter_stream(Joining joining);
+  void finish_join(Joining joining, std::optional<broker::HistoryPart> part);
+  void abandon_join(Joining& joining);
+  void on_leave(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view ns);
+  /// Also a second `join`, which answers the position too.
+  void on_subscribe(ConnectionId id, Connection& c, protocol::Request request);
+  void on_unsubscribe(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::Unsubscribe& wants);
+  [[nodiscard]] RoomDecision check_room(const Connection& c, NamespaceId ns, std::string_view name);
+  /// The request runs again when the owner is known.
+  void wait_for_owner(auth::Ticket ticket, ConnectionId id, Connection& c, protocol::Request request);
+  void add_room(std::uint32_t slot, Connection& c, session::NamespaceState& state, std::string_view room, bool is_public);
+  void add_identity_rooms(std::uint32_t slot, Connection& c, session::NamespaceState& state);
+  void send_latest(ConnectionId id, NamespaceId ns, std::vector<std::string> rooms);
+  [[nodiscard]] std::vector<std::string> rooms_of(const session::NamespaceState& state);
+  [[nodiscard]] std::string held_json(const session::NamespaceState& state);
+  [[nodiscard]] hub::Stream& stream_of(const session::NamespaceState& state) { return hub_.stream_at(state.stream); }
+  StreamInfo& info(const hub::Stream& stream);
+  void release_idle_streams();
+
+  // recovery.cc
+  void refill(ConnectionId id, NamespaceId ns);
+  void on_refill(ConnectionId id, NamespaceId ns, broker::HistoryPart part);
+  void take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane, const broker::HistoryPart& part);
+  void level(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane);
+  /// The room of the publication that the connection holds and whose filters it passes; nothing: not for it.
+  [[nodiscard]] std::optional<std::uint8_t> seen_in(const session::NamespaceState& state, const Publication& publication);
+  [[nodiscard]] session::Entry render_entry(const Connection& c, const PublicationPtr& publication, std::uint8_t rank);
+  [[nodiscard]] session::Entry position_entry(const Connection& c, NamespaceId ns, const Position& position);
+  struct HistoryRequest {
+    ConnectionId id;
+    std::optional<std::int64_t> request;
+    NamespaceId ns = 0;
+    std::size_t limit = 0;
+    std::string events;                 // JSON so far
+    std::size_t count = 0;
+    std::optional<bool> reached;
+    std::size_t parts = 0;
+  };
+  void on_history_request(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::History& history);
+  void read_history(HistoryRequest request, std::optional<Position> since);
+  void on_history_part(HistoryRequest request, std::optional<Position> since, broker::HistoryPart part);
+
+  // publishing.cc
+  void resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms, PublishDone done);
+  void to_broker(Publication publication, PublishDone done);
+  void without_broker(Publication publication, PublishDone done);
+  void send_waiting();
+  void apply_policy(Publication& publication);
+
+  std::shared_ptr<const Settings> settings_;
+  Authority authority_;
+  Parts parts_;
+  Now now_;
+  std::unique_ptr<Counters> counters_;
+  auth::TokenVerifier verifier_;
+  std::unique_ptr<auth::Authorizer> authorizer_;
+  protocol::native::Decoder decoder_;
+  ws::Inflater inflater_;
+  std::unique_ptr<ws::Deflater> deflater_;
+  ws::ReceiverOptions receiver_options_;
+
+  FrameAccount frames_;                                    // outlives every Frame below
+  Slab<Connection> connections_;
+  hub::Hub hub_;
+  fanout::Fanout fanout_;
+  std::vector<std::unique_ptr<protocol::WishTable>> wishes_;   // by namespace
+  std::vector<StreamInfo> streams_;                        // by Stream::index
+  std::vector<std::uint32_t> idle_streams_;
+  TimerWheel timers_;
+
+  std::vector<std::uint32_t> dirty_;                       // slots to flush at the end of the turn
+  std::vector<ConnectionId> broken_;
+  std::vector<std::pair<ConnectionId, NamespaceId>> refills_;
+  std::vector<std::unique_ptr<session::Outbox>> spare_outboxes_;
+  std::string scratch_;
+  std::string render_;
+  std::string json_scratch_;
+
+  broker::Ticket last_ticket_ = 0;
+  Tickets<broker::Published> published_;
+  Tickets<broker::StreamState> entered_;
+  Tickets<broker::HistoryPart> history_;
+  Tickets<std::vector<PublicationPtr>> latest_;
+  Tickets<std::vector<std::string>> tenants_;
+  absl::flat_hash_map<broker::Ticket, std::string> points_;
+
+  absl::flat_hash_map<std::string, Lease> leases_;
+  absl::flat_hash_map<std::array<std::uint8_t, 16>, TokenBucket> handshakes_;   // by source
+  TokenBucket node_handshakes_;
+  struct AwaitingKeys {
+    ConnectionId id;
+    std::string token;
+    std::optional<std::int64_t> request;
+  };
+  std::vector<AwaitingKeys> awaiting_keys_;
+  absl::flat_hash_map<std::uint32_t, std::int64_t> present_since_;  // by membership, in rooms whose rule asks for presence
+  struct AwaitingOwner {
+    ConnectionId id;
+    protocol::Request request;
+  };
+  absl::flat_hash_map<auth::Ticket, AwaitingOwner> awaiting_owner_;
+
+  bool available_ = true;
+  Ring<Waiting> outage_queue_;
+  std::size_t outage_bytes_ = 0;
+  absl::flat_hash_map<std::string, std::uint64_t> provisional_;     // publication id: the number it was delivered under
+
+  bool draining_ = false;
+  std::int64_t drain_services_ms_ = 0;
+  std::int64_t last_tick_ms_ = 0;
+};
+
+}  // namespace sparc::shard
