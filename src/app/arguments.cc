@@ -103,6 +103,11 @@ class Parser {
   }
 
   std::expected<Arguments, int> parse(std::vector<std::string> words) {
+    const std::string& command_name = words.front();
+    if (!command_name.starts_with('-') && std::find(names_.begin(), names_.end(), command_name) == names_.end()) {
+      std::cerr << "there is no command \"" << command_name << "\"" << config::suggestion(command_name, names_) << "\n";
+      return std::unexpected(exit_usage);
+    }
     std::reverse(words.begin(), words.end());  // CLI11 takes a vector from its end
     try {
       app_.parse(words);
@@ -124,6 +129,7 @@ class Parser {
   CLI::App* add(const std::string& name, const std::string& help) {
     CLI::App* command = app_.add_subcommand(name, help);
     command->allow_extras();
+    names_.push_back(name);
     return command;
   }
 
@@ -164,12 +170,15 @@ class Parser {
   CLI::App app_;
   Arguments arguments_;
   ConfigFlags flags_;
+  std::vector<std::string> names_;  // of the commands
 };
 
 }  // namespace
 
 std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv) {
-  return Parser().parse(with_command(argc, argv));
+  auto arguments = Parser().parse(with_command(argc, argv));
+  if (arguments) arguments->program = argv[0];
+  return arguments;
 }
 
 }  // namespace sparc::app

@@ -16,6 +16,7 @@ inline constexpr int exit_failure = 1;
 inline constexpr int exit_usage = 2;
 
 struct Arguments {
+  std::string program = "sparc-websocket";  // as it was called, for lines that can be pasted
   std::string command = "serve";
 
   // where the configuration comes from

@@ -32,26 +32,18 @@ std::expected<config::Loaded, int> load_for_serving(const Arguments& arguments) 
   return loaded;
 }
 
-void print_first_session(const config::Config& config, std::uint16_t port) {
-  const std::string at = config.host + ":" + std::to_string(port);
-  std::cerr << "\n"
-               "*** DEVELOPMENT KEYS: everybody knows them. They work on this machine only. ***\n"
-               "    JWT_SECRET="
-            << config::dev_jwt_secret
-            << "\n"
-               "    WEBSOCKET_API_KEY="
-            << config::dev_api_key
-            << "\n"
-               "\n"
-               "A first session, in another terminal (clients connect to ws://"
-            << at
-            << "/ws):\n"
-               "    TOKEN=$(sparc-websocket token --dev-keys --user u1 --tenant t1 --roles operator)\n"
-               "    sparc-websocket tail alerts --url ws://"
-            << at
-            << " --token \"$TOKEN\" &\n"
-               "    sparc-websocket publish --dev-keys --url http://"
-            << at << " alerts tenant:t1 alert:created '{\"id\":\"a1\",\"priority\":\"high\"}'\n\n";
+void print_first_session(const std::string& program, const config::Config& config, std::uint16_t port) {
+  const std::string host = config.host.find(':') == std::string::npos ? config.host : "[" + config.host + "]";
+  const std::string at = host + ":" + std::to_string(port);
+  const std::string own_port = port == config::Config{}.port ? "" : " --port " + std::to_string(port);
+  std::cerr << "\n*** DEVELOPMENT KEYS: everybody knows them. They work on this machine only. ***\n"
+            << "    JWT_SECRET=" << config::dev_jwt_secret << "\n"
+            << "    WEBSOCKET_API_KEY=" << config::dev_api_key << "\n"
+            << "\nA first session, in another terminal (clients connect to ws://" << at << "/ws):\n"
+            << "    TOKEN=$(" << program << " token --dev-keys --user u1 --tenant t1 --roles operator)\n"
+            << "    " << program << " tail --url ws://" << at << " --token \"$TOKEN\" alerts &\n"
+            << "    " << program << " publish --dev-keys" << own_port
+            << " alerts tenant:t1 alert:created '{\"id\":\"a1\",\"priority\":\"high\"}'\n\n";
 }
 
 sigset_t handled_signals() {
@@ -100,7 +92,7 @@ int serve(const Arguments& arguments) {
     return exit_failure;
   }
   const std::uint16_t port = (*server)->port();
-  if (loaded->config.dev_keys) print_first_session(loaded->config, port);
+  if (loaded->config.dev_keys) print_first_session(arguments.program, loaded->config, port);
   std::cout << "{\"event\":\"listening\",\"port\":" << port << "}" << std::endl;
   serve_until_stopped(**server, arguments, loaded->config.drain_ms, signals);
   return exit_ok;
