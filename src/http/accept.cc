@@ -35,8 +35,8 @@ int specificity(std::string_view range, std::string_view type) {
   if (equals_ignoring_case(range, type)) return 3;
   if (range == "*/*") return 1;
   const std::string_view family = type.substr(0, type.find('/') + 1);
-  const bool same_family = range.size() == family.size() + 1 && range.back() == '*' &&
-                           equals_ignoring_case(range.substr(0, family.size()), family);
+  const bool same_family =
+      range.size() == family.size() + 1 && range.back() == '*' && equals_ignoring_case(range.substr(0, family.size()), family);
   return same_family ? 2 : 0;
 }
 

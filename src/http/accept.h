@@ -7,8 +7,8 @@
 
 namespace sparc::http {
 
-/// Whether the client takes `type` ("application/json"): the most specific range of Accept that matches decides, q=0 refuses. Without
-/// the field everything is taken.
+/// Whether the client takes `type` ("application/json"): the most specific range of Accept that matches decides, q=0 refuses.
+/// Without the field everything is taken.
 [[nodiscard]] bool accepts_type(Headers headers, std::string_view type);
 
 /// Whether the client names `coding` ("gzip"), or "*", in Accept-Encoding with a weight above 0. Without the field: false.

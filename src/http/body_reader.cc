@@ -23,6 +23,11 @@ bool is_text(char c) {
   return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
 }
 
+template <class State>
+std::optional<State> next_if(bool condition, State state) {
+  return condition ? std::optional(state) : std::nullopt;
+}
+
 }  // namespace
 
 void BodyReader::begin_length(std::uint64_t bytes) {
@@ -69,55 +74,49 @@ std::optional<Refusal> BodyReader::end_chunk_size(std::size_t content_bytes, std
 }
 
 std::optional<Refusal> BodyReader::take_framing(char c, std::size_t content_bytes, std::size_t bytes_max) {
-  const Refusal bad{400, "invalid chunk"};
   if (++framing_bytes_ > framing_bytes_base + framing_bytes_factor * content_bytes) return Refusal{400, "too much chunk framing"};
+  if (state_ == State::chunk_size_lf && c == '\n') return end_chunk_size(content_bytes, bytes_max);
+  const std::optional<State> next = state_ <= State::chunk_data_lf ? after_chunk_byte(c) : after_trailer_byte(c);
+  if (!next) return Refusal{400, "invalid chunk"};
+  state_ = *next;
+  return std::nullopt;
+}
+
+std::optional<BodyReader::State> BodyReader::after_chunk_byte(char c) {
   switch (state_) {
     case State::chunk_size_first:
-    case State::chunk_size: {
-      const int digit = hex_value(c);
-      if (digit >= 0) {
-        if ((left_ >> 60) != 0) return bad;
+    case State::chunk_size:
+      if (const int digit = hex_value(c); digit >= 0) {
+        if ((left_ >> 60) != 0) return std::nullopt;
         left_ = (left_ << 4) | static_cast<std::uint64_t>(digit);
-        state_ = State::chunk_size;
-        return std::nullopt;
+        return State::chunk_size;
       }
-      if (state_ == State::chunk_size_first) return bad;
-      if (c == '\r') state_ = State::chunk_size_lf;
-      else if (c == ';' || c == ' ' || c == '\t') state_ = State::chunk_extension;
-      else return bad;
-      return std::nullopt;
-    }
+      if (state_ == State::chunk_size_first) return std::nullopt;
+      if (c == ';') return State::chunk_extension;  // blanks before it, which RFC 9112 calls bad, are refused
+      return next_if(c == '\r', State::chunk_size_lf);
     case State::chunk_extension:
-      if (c == '\r') state_ = State::chunk_size_lf;
-      else if (!is_text(c)) return bad;
-      return std::nullopt;
-    case State::chunk_size_lf: return c == '\n' ? end_chunk_size(content_bytes, bytes_max) : bad;
-    case State::chunk_data_cr:
-      state_ = State::chunk_data_lf;
-      return c == '\r' ? std::nullopt : std::optional(bad);
-    case State::chunk_data_lf:
-      state_ = State::chunk_size_first;
-      return c == '\n' ? std::nullopt : std::optional(bad);
+      if (c == '\r') return State::chunk_size_lf;
+      return next_if(is_text(c), State::chunk_extension);
+    case State::chunk_data_cr: return next_if(c == '\r', State::chunk_data_lf);
+    case State::chunk_data_lf: return next_if(c == '\n', State::chunk_size_first);
+    default: return std::nullopt;
+  }
+}
+
+std::optional<BodyReader::State> BodyReader::after_trailer_byte(char c) const {
+  switch (state_) {
     case State::trailer_begin:
-      if (c == '\r') state_ = State::end_lf;
-      else if (is_token_char(c)) state_ = State::trailer_name;
-      else return bad;
-      return std::nullopt;
+      if (c == '\r') return State::end_lf;
+      return next_if(is_token_char(c), State::trailer_name);
     case State::trailer_name:
-      if (c == ':') state_ = State::trailer_value;
-      else if (!is_token_char(c)) return bad;
-      return std::nullopt;
+      if (c == ':') return State::trailer_value;
+      return next_if(is_token_char(c), State::trailer_name);
     case State::trailer_value:
-      if (c == '\r') state_ = State::trailer_lf;
-      else if (!is_text(c)) return bad;
-      return std::nullopt;
-    case State::trailer_lf:
-      state_ = State::trailer_begin;
-      return c == '\n' ? std::nullopt : std::optional(bad);
-    case State::end_lf:
-      state_ = State::done;
-      return c == '\n' ? std::nullopt : std::optional(bad);
-    default: return bad;
+      if (c == '\r') return State::trailer_lf;
+      return next_if(is_text(c), State::trailer_value);
+    case State::trailer_lf: return next_if(c == '\n', State::trailer_begin);
+    case State::end_lf: return next_if(c == '\n', State::done);
+    default: return std::nullopt;
   }
 }
 

@@ -33,18 +33,34 @@ class BodyReader {
   [[nodiscard]] bool until_close() const { return state_ == State::until_close; }
 
  private:
+  // The order counts: what comes up to chunk_data_lf is of the chunks, the rest of the trailers.
   enum class State : std::uint8_t {
-    done, length, until_close,
-    chunk_size_first, chunk_size, chunk_extension, chunk_size_lf, chunk_data, chunk_data_cr, chunk_data_lf,
-    trailer_begin, trailer_name, trailer_value, trailer_lf, end_lf,
+    done,
+    length,
+    until_close,
+    chunk_size_first,
+    chunk_size,
+    chunk_extension,
+    chunk_size_lf,
+    chunk_data,
+    chunk_data_cr,
+    chunk_data_lf,
+    trailer_begin,
+    trailer_name,
+    trailer_value,
+    trailer_lf,
+    end_lf,
   };
 
   [[nodiscard]] std::optional<Refusal> take_content(std::string_view& rest, std::string& body, std::size_t bytes_max);
   [[nodiscard]] std::optional<Refusal> take_framing(char c, std::size_t content_bytes, std::size_t bytes_max);
   [[nodiscard]] std::optional<Refusal> end_chunk_size(std::size_t content_bytes, std::size_t bytes_max);
+  /// The state behind a byte of framing; none where it may not stand there.
+  [[nodiscard]] std::optional<State> after_chunk_byte(char c);
+  [[nodiscard]] std::optional<State> after_trailer_byte(char c) const;
 
   State state_ = State::done;
-  std::uint64_t left_ = 0;           // of the content or the chunk
+  std::uint64_t left_ = 0;  // of the content or the chunk
   std::uint64_t framing_bytes_ = 0;
 };
 

@@ -17,7 +17,8 @@ std::optional<std::string> canonical(const std::string& text) {
 }
 
 bool is_port(std::string_view text) {
-  return text.size() >= 1 && text.size() <= 5 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() >= 1 && text.size() <= 5 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// Cuts at `separator`, but not within a quoted string.
@@ -25,9 +26,12 @@ std::string_view cut_element(std::string_view& rest, char separator) {
   bool quoted = false;
   std::size_t i = 0;
   for (; i < rest.size(); ++i) {
-    if (rest[i] == '"') quoted = !quoted;
-    else if (quoted && rest[i] == '\\') ++i;
-    else if (!quoted && rest[i] == separator) break;
+    if (rest[i] == '"')
+      quoted = !quoted;
+    else if (quoted && rest[i] == '\\')
+      ++i;
+    else if (!quoted && rest[i] == separator)
+      break;
   }
   const std::string_view element = trim_blanks(rest.substr(0, i));
   rest.remove_prefix(std::min(rest.size(), i + 1));

@@ -21,9 +21,9 @@ constexpr std::size_t forwarded_hops_max = 32;  // the nearest ones are kept
 /// IP address ("unknown", an obfuscated name) is an empty string in its place.
 [[nodiscard]] std::vector<std::string> forwarded_addresses(Headers headers, ForwardedField field);
 
-/// The client's address, where the last `trusted_proxies` hops are ours, the peer of the socket being the last of them: 0 is `peer`
-/// itself, 1 the last address of the field, and so on. With fewer entries, the farthest of them; from the first entry that is no
-/// address on, nothing is believed.
+/// The client's address, where the last `trusted_proxies` hops are ours, the peer of the socket being the last of them: 0 is
+/// `peer` itself, 1 the last address of the field, and so on. With fewer entries, the farthest of them; from the first entry
+/// that is no address on, nothing is believed.
 [[nodiscard]] std::string client_address(Headers headers, std::string_view peer, std::size_t trusted_proxies,
                                          ForwardedField field = ForwardedField::x_forwarded_for);
 

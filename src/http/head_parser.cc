@@ -62,10 +62,11 @@ std::expected<Head, Refusal> refuse(std::uint16_t status, std::string_view detai
   return std::unexpected(Refusal{status, detail});
 }
 
-Refusal refusal_of(llhttp_errno_t error, bool too_many) {
+Refusal refusal_of(llhttp_errno_t error, std::string_view bytes, bool too_many) {
   if (too_many) return {431, "too many header fields"};
   switch (error) {
-    case HPE_INVALID_METHOD: return {501, "unknown method"};
+    case HPE_INVALID_METHOD:
+      return is_token(bytes.substr(0, bytes.find(' '))) ? Refusal{501, "unknown method"} : Refusal{400, "invalid request line"};
     case HPE_PAUSED_H2_UPGRADE:
     case HPE_INVALID_VERSION: return {505, "only HTTP/1.0 and HTTP/1.1 are spoken"};
     case HPE_INVALID_URL: return {400, "invalid request target"};
@@ -77,6 +78,13 @@ Refusal refusal_of(llhttp_errno_t error, bool too_many) {
   }
 }
 
+/// RFC 9112 section 3: method SP target SP version CRLF. llhttp takes several spaces.
+bool one_space_between_parts(std::string_view bytes, const Head& head) {
+  const std::size_t target_at = head.method.size() + 1;
+  const std::string_view line = bytes.substr(0, bytes.find("\r\n"));
+  return head.target.data() == bytes.data() + target_at && line.size() == target_at + head.target.size() + sizeof " HTTP/1.1" - 1;
+}
+
 std::expected<Head, Refusal> parse(std::string_view bytes, std::size_t headers_max, llhttp_type_t type) {
   Builder builder;
   builder.headers_max = headers_max;
@@ -85,7 +93,7 @@ std::expected<Head, Refusal> parse(std::string_view bytes, std::size_t headers_m
   llhttp_init(&parser, type, &settings);
   parser.data = &builder;
   const llhttp_errno_t error = llhttp_execute(&parser, bytes.data(), bytes.size());
-  if (!builder.complete) return std::unexpected(refusal_of(error, builder.too_many));
+  if (!builder.complete) return std::unexpected(refusal_of(error, bytes, builder.too_many));
   Head& head = builder.head;
   if (parser.http_major != 1 || parser.http_minor > 1) return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken");
   if (!std::all_of(head.headers.begin(), head.headers.end(), [](const Header& h) { return is_token(h.name); })) {
@@ -99,7 +107,9 @@ std::expected<Head, Refusal> parse(std::string_view bytes, std::size_t headers_m
 }  // namespace
 
 std::expected<Head, Refusal> parse_request_head(std::string_view head, std::size_t headers_max) {
+  if (head.starts_with("PRI * HTTP/2.0\r\n")) return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken");
   auto parsed = parse(head, headers_max, HTTP_REQUEST);
+  if (parsed && !one_space_between_parts(head, *parsed)) return refuse(400, "invalid request line");
   if (parsed && parsed->method == "CONNECT") return refuse(501, "CONNECT is not implemented");
   return parsed;
 }

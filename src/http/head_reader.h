@@ -10,9 +10,9 @@
 
 namespace sparc::http {
 
-/// Gathers the bytes of a message's head, to its empty line. Stricter than RFC 9112 section 2.2 allows a recipient to be, so that no
-/// proxy in front can see other borders than we do: lines end with CRLF, and there is no bare CR, no bare LF, no other control
-/// character but the tab, and no folded line. One empty line before the first is skipped.
+/// Gathers the bytes of a message's head, to its empty line. Stricter than RFC 9112 section 2.2 allows a recipient to be, so
+/// that no proxy in front can see other borders than we do: lines end with CRLF, and there is no bare CR, no bare LF, no other
+/// control character but the tab, and no folded line. One empty line before the first is skipped.
 class HeadReader {
  public:
   struct Fed {

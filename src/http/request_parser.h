@@ -17,29 +17,29 @@ namespace sparc::http {
 
 /// Views into the parser that made it: valid until its next `feed` (with bytes of the next request) or its end.
 struct Request {
-  std::string_view method;     // "GET"
-  std::string_view target;     // as it was written
-  std::string_view path;       // of the target, not decoded, begins with '/' (or is "*" for OPTIONS)
-  std::string_view query;      // behind the '?', not decoded; empty: none
-  std::vector<Header> headers; // in order
+  std::string_view method;      // "GET"
+  std::string_view target;      // as it was written
+  std::string_view path;        // of the target, not decoded, begins with '/' (or is "*" for OPTIONS)
+  std::string_view query;       // behind the '?', not decoded; empty: none
+  std::vector<Header> headers;  // in order
   std::string_view body;
-  int http_minor = 1;          // HTTP/1.0 or HTTP/1.1
-  bool keep_alive = false;     // whether the client lets the connection go on behind the answer
-  bool upgrade = false;        // asks for WebSocket, without a body; ws::check_upgrade says whether it may have it
+  int http_minor = 1;       // HTTP/1.0 or HTTP/1.1
+  bool keep_alive = false;  // whether the client lets the connection go on behind the answer
+  bool upgrade = false;     // asks for WebSocket, without a body; ws::check_upgrade says whether it may have it
 
   /// The first field of that name, whatever its case.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const { return find_header(headers, name); }
 };
 
 struct RequestLimits {
-  std::size_t head_bytes_max = 16 * 1024;    // Limits::http_head_bytes_max; else 431
-  std::size_t headers_max = 100;             // fields; else 431
-  std::size_t body_bytes_max = 1'048'576;    // else 413, by Content-Length before any of the body is read
+  std::size_t head_bytes_max = 16 * 1024;  // Limits::http_head_bytes_max; else 431
+  std::size_t headers_max = 100;           // fields; else 431
+  std::size_t body_bytes_max = 1'048'576;  // else 413, by Content-Length before any of the body is read
 };
 
-/// Splits a byte stream into requests. Stops behind each of them, so that its owner decides when the next one is read (pipelining).
-/// Refuses what two recipients could understand differently (request smuggling): see HeadReader, framing_of and BodyReader, and a
-/// Host field that is missing, repeated or invalid. Pure: no I/O, no clock.
+/// Splits a byte stream into requests. Stops behind each of them, so that its owner decides when the next one is read
+/// (pipelining). Refuses what two recipients could understand differently (request smuggling): see HeadReader, framing_of and
+/// BodyReader, and a Host field that is missing, repeated or invalid. Pure: no I/O, no clock.
 ///
 /// Errors:   after Status::refused, answer `refusal()`, close, and do not call `feed` again (asserted).
 /// Memory:   head and body of one request; made for the HTTP phase of a connection, and dropped with it.

@@ -61,9 +61,9 @@ std::string_view reason_of(std::uint16_t status) {
 
 bool valid_header(const Header& header) {
   return is_token(header.name) && std::all_of(header.value.begin(), header.value.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-  });
+           const auto byte = static_cast<unsigned char>(c);
+           return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+         });
 }
 
 bool append_header(std::string& out, const Header& header) {
@@ -98,7 +98,8 @@ void append_refusal(std::string& out, const Refusal& refusal) {
   body += R"(,"message":)";
   append_json_string(body, refusal.detail);
   body += "}}";
-  append_reply(out, {.status = refusal.status, .content_type = "application/json", .body = body, .connection = Connection::close});
+  append_reply(out,
+               {.status = refusal.status, .content_type = "application/json", .body = body, .connection = Connection::close});
 }
 
 }  // namespace sparc::http

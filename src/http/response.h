@@ -19,8 +19,8 @@ enum class BodyKind : std::uint8_t {
 
 struct Reply {
   std::uint16_t status = 200;
-  std::string_view content_type;        // empty: left out
-  Headers headers;                      // further ones
+  std::string_view content_type;  // empty: left out
+  Headers headers;                // further ones
   std::string_view body;
   Connection connection = Connection::keep_alive;
   BodyKind body_kind = BodyKind::whole;
@@ -35,8 +35,8 @@ struct Reply {
 /// Appends `name: value CRLF`. False, and nothing appended, for a field that is not valid: a value can never begin a new line.
 [[nodiscard]] bool append_header(std::string& out, const Header& header);
 
-/// Appends the whole response. Content-Length and Connection are written by this function; fields that are not valid, or have one of
-/// these two names or Transfer-Encoding, are left out. 1xx, 204 and 304 have neither body nor Content-Length.
+/// Appends the whole response. Content-Length and Connection are written by this function; fields that are not valid, or have
+/// one of these two names or Transfer-Encoding, are left out. 1xx, 204 and 304 have neither body nor Content-Length.
 void append_reply(std::string& out, const Reply& reply);
 
 /// `HTTP/1.1 100 Continue`.

@@ -38,8 +38,8 @@ class ResponseParser {
  public:
   enum class Status : std::uint8_t {
     more,
-    response,   // whole; for one that ends with its connection, after `finish`
-    switched,   // 101: the bytes behind `consumed` are of the new protocol
+    response,  // whole; for one that ends with its connection, after `finish`
+    switched,  // 101: the bytes behind `consumed` are of the new protocol
     refused,
   };
   struct Fed {

@@ -10,12 +10,12 @@
 namespace sparc::http {
 
 struct Target {
-  std::string_view path;   // begins with '/', or is "*"
+  std::string_view path;  // begins with '/', or is "*"
   std::string_view query;
 };
 
-/// Origin form, absolute form of http and https (whose authority is dropped), or "*". None: anything else, a fragment, or bytes that
-/// no target may have.
+/// Origin form, absolute form of http and https (whose authority is dropped), or "*". None: anything else, a fragment, or bytes
+/// that no target may have.
 [[nodiscard]] std::optional<Target> split_target(std::string_view target);
 
 enum class Plus : bool { literal, space };  // forms write a space of a query as '+'
@@ -28,6 +28,7 @@ enum class Plus : bool { literal, space };  // forms write a space of a query as
 /// The first parameter of that name, decoded; a name without '=' has the empty value. None: absent, or not decodable.
 [[nodiscard]] std::optional<std::string> query_value(std::string_view query, std::string_view name);
 /// At most `parameters_max` of them, in order; those that cannot be decoded are left out.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> query_parameters(std::string_view query, std::size_t parameters_max = 64);
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> query_parameters(std::string_view query,
+                                                                                std::size_t parameters_max = 64);
 
 }  // namespace sparc::http

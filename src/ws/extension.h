@@ -20,8 +20,8 @@ struct Extension {
   std::vector<ExtensionParameter> parameters;
 };
 
-constexpr std::size_t extensions_max = 16;             // of all lines of one handshake
-constexpr std::size_t extension_parameters_max = 16;   // of one extension
+constexpr std::size_t extensions_max = 16;            // of all lines of one handshake
+constexpr std::size_t extension_parameters_max = 16;  // of one extension
 
 /// All Sec-WebSocket-Extensions lines as one list; an error is what is wrong with its syntax.
 [[nodiscard]] std::expected<std::vector<Extension>, std::string_view> parse_extensions(Headers headers);
@@ -36,8 +36,8 @@ struct DeflateAgreement {
 /// output is shared by all receivers. The client's window does not matter: the decompressor has 15 bits.
 [[nodiscard]] std::optional<DeflateAgreement> accept_deflate(const std::vector<Extension>& offers, int window_bits);
 
-/// The client's side: what to offer, and whether a response is one that the offer allows. True: compression is on; false: the server
-/// declined; an error fails the connection (RFC 7692 section 5.1).
+/// The client's side: what to offer, and whether a response is one that the offer allows. True: compression is on; false: the
+/// server declined; an error fails the connection (RFC 7692 section 5.1).
 inline constexpr std::string_view deflate_offer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 [[nodiscard]] std::expected<bool, std::string_view> check_deflate_response(const std::vector<Extension>& response);
 

@@ -23,7 +23,7 @@ constexpr std::size_t control_payload_bytes_max = 125;
 struct FrameHeader {
   Opcode opcode = Opcode::continuation;
   bool fin = true;
-  bool compressed = false;  // of the message; a continuation repeats it, a control frame never has it
+  bool compressed = false;          // of the message; a continuation repeats it, a control frame never has it
   std::uint64_t payload_bytes = 0;  // that are still to come: at Kind::header the whole length
   friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
 };
@@ -88,9 +88,9 @@ class FrameParser {
   std::uint8_t header_[14] = {};  // the bytes of a header that came in pieces
   std::uint8_t header_size_ = 0;
   State state_ = State::header;
-  std::uint8_t first_byte_ = 0;   // of the current frame: FIN, RSV, opcode
+  std::uint8_t first_byte_ = 0;  // of the current frame: FIN, RSV, opcode
   Opcode message_opcode_ = Opcode::continuation;
-  bool in_message_ = false;       // a data frame without FIN came: only continuations and control frames may follow
+  bool in_message_ = false;  // a data frame without FIN came: only continuations and control frames may follow
   bool message_compressed_ : 1 = false;
   bool payload_begun_ : 1 = false;
   Role role_ : 1;

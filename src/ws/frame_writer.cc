@@ -42,7 +42,9 @@ std::string close_payload(std::uint16_t code, std::string_view reason) {
 void append_frame_header(std::string& out, Opcode opcode, std::uint64_t payload_bytes, Payload kind) {
   append_header(out, opcode, payload_bytes, kind, 0);
 }
-void append_text_frame(std::string& out, std::string_view payload, Payload kind) { append_frame(out, Opcode::text, payload, kind); }
+void append_text_frame(std::string& out, std::string_view payload, Payload kind) {
+  append_frame(out, Opcode::text, payload, kind);
+}
 void append_binary_frame(std::string& out, std::string_view payload, Payload kind) {
   append_frame(out, Opcode::binary, payload, kind);
 }

@@ -105,13 +105,15 @@ std::string make_key(Entropy& entropy) {
 }
 
 std::optional<std::string> upgrade_request(const ClientHandshake& handshake) {
-  if (handshake.host.empty() || has_controls(handshake.host) || handshake.host.find(' ') != std::string::npos) return std::nullopt;
+  if (handshake.host.empty() || has_controls(handshake.host) || handshake.host.find(' ') != std::string::npos)
+    return std::nullopt;
   if (!handshake.target.starts_with('/') || has_controls(handshake.target)) return std::nullopt;
   if (handshake.target.find_first_of(" #") != std::string::npos || !valid_key(handshake.key)) return std::nullopt;
   if (has_controls(handshake.extensions)) return std::nullopt;
-  std::string out = "GET " + handshake.target + " HTTP/1.1\r\nHost: " + handshake.host +
-                    "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " +
-                    handshake.key + "\r\n";
+  std::string out =
+      "GET " + handshake.target + " HTTP/1.1\r\nHost: " + handshake.host +
+      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + handshake.key +
+      "\r\n";
   std::string_view separator = "Sec-WebSocket-Protocol: ";
   for (const std::string& protocol : handshake.protocols) {
     if (!is_token(protocol)) return std::nullopt;

@@ -34,7 +34,8 @@ struct Upgrade {
   std::vector<Extension> extensions;
 };
 
-/// Why not, as an HTTP answer. With 426, `Upgrade: websocket` and `Sec-WebSocket-Version: 13` belong to it, with 405 `Allow: GET`.
+/// Why not, as an HTTP answer. With 426, `Upgrade: websocket` and `Sec-WebSocket-Version: 13` belong to it, with 405 `Allow:
+/// GET`.
 struct UpgradeRefusal {
   std::uint16_t status = 400;
   std::string_view detail;  // of static storage
@@ -49,11 +50,11 @@ struct UpgradeRefusal {
 // Client.
 
 struct ClientHandshake {
-  std::string host;                    // of the Host field: name, and port where it is not the default
+  std::string host;  // of the Host field: name, and port where it is not the default
   std::string target = "/";
-  std::string key;                     // from make_key
+  std::string key;  // from make_key
   std::vector<std::string> protocols;
-  std::string extensions;              // deflate_offer, or empty
+  std::string extensions;                                    // deflate_offer, or empty
   std::vector<std::pair<std::string, std::string>> headers;  // Authorization, Origin and such
 };
 

@@ -12,7 +12,8 @@ std::optional<CloseFault> MessageAssembler::begin_frame(std::uint64_t payload_by
 }
 
 std::optional<CloseFault> MessageAssembler::add(std::string_view piece) {
-  if (type_ == Opcode::text && !compressed_ && !utf8_.feed(piece)) return CloseFault{CloseCode::invalid_data, "text is not UTF-8"};
+  if (type_ == Opcode::text && !compressed_ && !utf8_.feed(piece))
+    return CloseFault{CloseCode::invalid_data, "text is not UTF-8"};
   bytes_.append(piece);
   return std::nullopt;
 }

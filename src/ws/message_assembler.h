@@ -22,7 +22,8 @@ class MessageAssembler {
   MessageAssembler(Opcode type, bool compressed) : type_(type), compressed_(compressed) {}
 
   /// A frame of `payload_bytes` begins. Refuses it before its payload is read.
-  [[nodiscard]] std::optional<CloseFault> begin_frame(std::uint64_t payload_bytes, std::size_t bytes_max, std::size_t fragments_max);
+  [[nodiscard]] std::optional<CloseFault> begin_frame(std::uint64_t payload_bytes, std::size_t bytes_max,
+                                                      std::size_t fragments_max);
   [[nodiscard]] std::optional<CloseFault> add(std::string_view piece);
   /// The last frame has ended.
   [[nodiscard]] std::optional<CloseFault> finish() const;

@@ -30,8 +30,8 @@ class ReceiverHandler {
   /// To be answered by a pong with the same payload (section 5.5.3), of several the last is enough.
   virtual Flow on_ping(std::string_view payload) = 0;
   virtual Flow on_pong(std::string_view payload) = 0;
-  /// The last call: what follows a close frame is not read (section 5.5.1). `code` is 1005 where the frame had none. If we have not
-  /// sent a close frame, the same code goes back.
+  /// The last call: what follows a close frame is not read (section 5.5.1). `code` is 1005 where the frame had none. If we have
+  /// not sent a close frame, the same code goes back.
   virtual void on_close(std::uint16_t code, std::string_view reason) = 0;
 };
 
@@ -44,8 +44,8 @@ struct ReceiverOptions {
 
 /// A message that lies whole in the input is delivered as a view of it; nothing is allocated unless a frame is in pieces.
 ///
-/// Errors:  a peer's fault is Fed::fault; answer with a close frame of its code. After Status::fault or Status::closed, `feed` may
-///          not be called again (asserted).
+/// Errors:  a peer's fault is Fed::fault; answer with a close frame of its code. After Status::fault or Status::closed, `feed`
+///          may not be called again (asserted).
 /// Memory:  48 bytes, beside what is partial: a frame that is incomplete, or a message whose last frame has not come.
 /// Thread:  confined to its connection's thread.
 class Receiver {
@@ -88,7 +88,8 @@ class Receiver {
   [[nodiscard]] Outcome on_payload(const FrameParser::Step& step, ReceiverHandler& handler);
   [[nodiscard]] Outcome on_control_payload(const FrameParser::Step& step, ReceiverHandler& handler);
   [[nodiscard]] Outcome on_data_payload(const FrameParser::Step& step, ReceiverHandler& handler);
-  [[nodiscard]] Outcome deliver_message(Opcode type, bool compressed, bool validated, std::string_view payload, ReceiverHandler& handler);
+  [[nodiscard]] Outcome deliver_message(Opcode type, bool compressed, bool validated, std::string_view payload,
+                                        ReceiverHandler& handler);
   [[nodiscard]] Outcome deliver_close(std::string_view payload, ReceiverHandler& handler);
   Partial& partial_state();
 

@@ -74,8 +74,8 @@ TEST(Rfc6455Section9_1, ALineMayBeSplitIntoSeveral) {
 }
 
 TEST(Rfc6455Section9_1, ALineThatDoesNotFollowTheGrammarIsAnError) {
-  for (const std::string_view value : {"", ",", ";", "foo;", "foo; =1", "foo; a=", "foo bar", "foo; a=\"b c\"", "foo; a=\"b", "foo; a=\"\"",
-                                       "foo; a=\"b\\", "\"foo\"", "foo=1", "foo; a b", "f\xc3\xbc"}) {
+  for (const std::string_view value : {"", ",", ";", "foo;", "foo; =1", "foo; a=", "foo bar", "foo; a=\"b c\"", "foo; a=\"b",
+                                       "foo; a=\"\"", "foo; a=\"b\\", "\"foo\"", "foo=1", "foo; a b", "f\xc3\xbc"}) {
     EXPECT_FALSE(parse(value)) << value;
   }
 }

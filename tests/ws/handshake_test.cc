@@ -7,12 +7,9 @@ namespace {
 
 /// The request of RFC 6455 section 1.2.
 std::vector<Header> example() {
-  return {{"Host", "server.example.com"},
-          {"Upgrade", "websocket"},
-          {"Connection", "Upgrade"},
-          {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
-          {"Origin", "http://example.com"},
-          {"Sec-WebSocket-Protocol", "chat, superchat"},
+  return {{"Host", "server.example.com"},   {"Upgrade", "websocket"},
+          {"Connection", "Upgrade"},        {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+          {"Origin", "http://example.com"}, {"Sec-WebSocket-Protocol", "chat, superchat"},
           {"Sec-WebSocket-Version", "13"}};
 }
 
@@ -81,8 +78,9 @@ TEST(Rfc6455Section4_4, AnotherVersionIsAnsweredWith426) {
 }
 
 TEST(Rfc6455Section4_2_1, TheKeyIs16BytesInBase64) {
-  for (const std::string_view key : {"", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZWU=", "dGhlIHNhbXBsZSBub25jZW==x",
-                                     "dGhlIHNhbXBsZSBub2 jZQ==", "dGhlIHNhbXBsZSBub2-jZQ==", "dGhlIHNhbXBsZSBub25jZQ==AAAA"}) {
+  for (const std::string_view key :
+       {"", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZWU=", "dGhlIHNhbXBsZSBub25jZW==x",
+        "dGhlIHNhbXBsZSBub2 jZQ==", "dGhlIHNhbXBsZSBub2-jZQ==", "dGhlIHNhbXBsZSBub25jZQ==AAAA"}) {
     EXPECT_EQ(status_of(with("Sec-WebSocket-Key", key)), 400) << key;
   }
 }
@@ -90,7 +88,8 @@ TEST(Rfc6455Section4_2_1, TheKeyIs16BytesInBase64) {
 TEST(Rfc6455Section4_1, SubprotocolsAreDistinctTokens) {
   EXPECT_EQ(status_of(without("Sec-WebSocket-Protocol")), 101);
   EXPECT_EQ(status_of(with("Sec-WebSocket-Protocol", "sparc.v1.json, bearer.eyJhbGciOiJIUzI1NiJ9.e30.x_y-z")), 101);
-  for (const std::string_view list : {"", ",", "a b", "a, a", "a;b", "a(b)", "p0,p1,p2,p3,p4,p5,p6,p7,p8,p9,p10,p11,p12,p13,p14,p15,p16"}) {
+  for (const std::string_view list :
+       {"", ",", "a b", "a, a", "a;b", "a(b)", "p0,p1,p2,p3,p4,p5,p6,p7,p8,p9,p10,p11,p12,p13,p14,p15,p16"}) {
     EXPECT_EQ(status_of(with("Sec-WebSocket-Protocol", list)), 400) << list;
   }
   auto headers = example();

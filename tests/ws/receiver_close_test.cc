@@ -7,14 +7,17 @@
 namespace sparc::ws {
 namespace {
 
-std::string close_frame(int code, std::string_view reason) { return masked(0x88, wire({code >> 8, code & 0xff}) + std::string(reason)); }
+std::string close_frame(int code, std::string_view reason) {
+  return masked(0x88, wire({code >> 8, code & 0xff}) + std::string(reason));
+}
 
 TEST(Rfc6455Section7_4, EachCodeThatMayBeSentIsTakenAndNoOther) {
   auto allowed = [](int code) {
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
   };
   for (int code = 0; code <= 65'535; ++code) {
-    const Events expected = allowed(code) ? Events{"close:" + std::to_string(code) + ":"} : Events{"fault:1002:close code that may not be sent"};
+    const Events expected =
+        allowed(code) ? Events{"close:" + std::to_string(code) + ":"} : Events{"fault:1002:close code that may not be sent"};
     ASSERT_EQ(receive_pieces({}, {close_frame(code, "")}), expected) << code;
   }
 }

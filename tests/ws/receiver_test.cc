@@ -27,7 +27,8 @@ TEST(Rfc6455Section5_2, PayloadsOfEveryKindOfLengthArriveInBothRoles) {
   for (const std::size_t size : {0u, 1u, 125u, 126u, 127u, 65'535u, 65'536u}) {
     const std::string payload(size, 'x');
     EXPECT_EQ(receive(masked(0x81, payload)), Events{"text:" + payload}) << size;
-    std::string header = size < 126 ? wire({0x82, static_cast<int>(size)}) : wire({0x82, 126, static_cast<int>(size >> 8), static_cast<int>(size & 0xff)});
+    std::string header = size < 126 ? wire({0x82, static_cast<int>(size)})
+                                    : wire({0x82, 126, static_cast<int>(size >> 8), static_cast<int>(size & 0xff)});
     if (size == 65'536) header = wire({0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0});
     EXPECT_EQ(receive(header + payload, client), Events{"binary:" + payload}) << size;
   }
@@ -51,7 +52,8 @@ TEST(Rfc6455Section5_2, ReservedOpcodesCloseWith1002) {
 }
 
 TEST(Rfc6455Section5_4, ControlFramesBetweenFragmentsAreDeliveredAtOnce) {
-  const std::string bytes = masked(0x01, "one ") + masked(0x89, "alive?") + masked(0x00, "two ") + masked(0x8a, "") + masked(0x80, "three");
+  const std::string bytes =
+      masked(0x01, "one ") + masked(0x89, "alive?") + masked(0x00, "two ") + masked(0x8a, "") + masked(0x80, "three");
   EXPECT_EQ(receive(bytes), (Events{"ping:alive?", "pong:", "text:one two three"}));
 }
 
@@ -86,8 +88,8 @@ TEST(Rfc6455Section5_5, AControlFrameHas125BytesAtMost) {
 
 TEST(Rfc6455Section8_1, TextThatIsNotUtf8ClosesWith1007) {
   const Events fault{"fault:1007:text is not UTF-8"};
-  for (const std::string& text : {std::string("\xc0\xaf"), std::string("\xed\xa0\x80"), std::string("\xf4\x90\x80\x80"), std::string("ab\x80"),
-                                  std::string("\xe2\x82")}) {
+  for (const std::string& text : {std::string("\xc0\xaf"), std::string("\xed\xa0\x80"), std::string("\xf4\x90\x80\x80"),
+                                  std::string("ab\x80"), std::string("\xe2\x82")}) {
     EXPECT_EQ(receive(masked(0x81, text)), fault);
     EXPECT_EQ(receive(masked(0x01, text.substr(0, 1)) + masked(0x80, text.substr(1))), fault);
     EXPECT_EQ(receive(masked(0x82, text)), Events{"binary:" + text}) << "binary messages hold any bytes";
@@ -97,7 +99,8 @@ TEST(Rfc6455Section8_1, TextThatIsNotUtf8ClosesWith1007) {
 TEST(Rfc6455Section8_1, ACharacterMayBeCutBetweenFragmentsAtEachByte) {
   const std::string text = "Zürich 東京 🚨";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
-    EXPECT_EQ(receive(masked(0x01, text.substr(0, cut)) + masked(0x89, "") + masked(0x80, text.substr(cut))), (Events{"ping:", "text:" + text}));
+    EXPECT_EQ(receive(masked(0x01, text.substr(0, cut)) + masked(0x89, "") + masked(0x80, text.substr(cut))),
+              (Events{"ping:", "text:" + text}));
   }
 }
 
@@ -148,7 +151,7 @@ TEST(Receiver, ATooLargeMessageIsRefusedByItsHeader) {
 
 TEST(Receiver, FragmentsAreCounted) {
   const Link three{.message_fragments_max = 3};
-  const std::string begin = masked(0x01, "") + masked(0x00, "") ;
+  const std::string begin = masked(0x01, "") + masked(0x00, "");
   EXPECT_EQ(receive(begin + masked(0x80, "x") + begin + masked(0x80, "y"), three), (Events{"text:x", "text:y"}));
   EXPECT_EQ(receive(begin + masked(0x00, ""), three), Events{"partial"});
   EXPECT_EQ(receive(begin + masked(0x00, "") + masked(0x80, ""), three), Events{"fault:1009:message has too many fragments"});

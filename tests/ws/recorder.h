@@ -22,7 +22,8 @@ inline std::string wire(std::initializer_list<int> values) {
 
 using Events = std::vector<std::string>;
 
-/// `text:…`, `binary:…`, `ping:…`, `pong:…`, `close:code:reason`, `fault:code:detail`, `partial` where something is unfinished at the end.
+/// `text:…`, `binary:…`, `ping:…`, `pong:…`, `close:code:reason`, `fault:code:detail`, `partial` where something is unfinished
+/// at the end.
 class Recorder final : public ReceiverHandler {
  public:
   Flow on_message(MessageType type, std::string_view payload) override {
@@ -66,7 +67,8 @@ inline Events receive_pieces(const Link& link, const std::vector<std::string_vie
     const Receiver::Fed fed = receiver.feed(input, recorder);
     EXPECT_TRUE(fed.status != Receiver::Status::more || fed.consumed == input.size());
     if (fed.status == Receiver::Status::fault) {
-      recorder.events.push_back("fault:" + std::to_string(static_cast<int>(fed.fault.code)) + ":" + std::string(fed.fault.detail));
+      recorder.events.push_back("fault:" + std::to_string(static_cast<int>(fed.fault.code)) + ":" +
+                                std::string(fed.fault.detail));
     }
     if (fed.status != Receiver::Status::more) return recorder.events;
   }
@@ -74,8 +76,8 @@ inline Events receive_pieces(const Link& link, const std::vector<std::string_vie
   return recorder.events;
 }
 
-/// The events of `input`; fails where any cut into two pieces, or bytes one by one, would give others. Of inputs above 5,000 bytes,
-/// the cuts within 40 bytes of either end are tried.
+/// The events of `input`; fails where any cut into two pieces, or bytes one by one, would give others. Of inputs above 5,000
+/// bytes, the cuts within 40 bytes of either end are tried.
 inline Events receive(const std::string& input, const Link& link = {}) {
   const std::string_view all = input;
   const Events whole = receive_pieces(link, {all});

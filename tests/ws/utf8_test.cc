@@ -12,7 +12,11 @@ namespace {
 bool reference_valid(const std::string& text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : (lead & 0xe0) == 0xc0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : (lead & 0xf8) == 0xf0 ? 4 : 0;
+    const std::size_t length = lead < 0x80             ? 1
+                               : (lead & 0xe0) == 0xc0 ? 2
+                               : (lead & 0xf0) == 0xe0 ? 3
+                               : (lead & 0xf8) == 0xf0 ? 4
+                                                       : 0;
     if (length == 0 || i + length > text.size()) return false;
     std::uint32_t point = length == 1 ? lead : lead & (0xffu >> (length + 1));
     for (std::size_t k = 1; k < length; ++k) {
@@ -32,7 +36,8 @@ std::string encode(std::uint32_t point) {
   if (point < 0x80) return {byte(point)};
   if (point < 0x800) return {byte(0xc0 | point >> 6), byte(0x80 | (point & 0x3f))};
   if (point < 0x10000) return {byte(0xe0 | point >> 12), byte(0x80 | (point >> 6 & 0x3f)), byte(0x80 | (point & 0x3f))};
-  return {byte(0xf0 | point >> 18), byte(0x80 | (point >> 12 & 0x3f)), byte(0x80 | (point >> 6 & 0x3f)), byte(0x80 | (point & 0x3f))};
+  return {byte(0xf0 | point >> 18), byte(0x80 | (point >> 12 & 0x3f)), byte(0x80 | (point >> 6 & 0x3f)),
+          byte(0x80 | (point & 0x3f))};
 }
 
 TEST(Rfc3629, EveryCodePointButTheSurrogatesIsValidInItsShortestForm) {
@@ -54,9 +59,10 @@ TEST(Rfc3629, EveryPairOfBytesIsJudgedAsTheDefinitionSays) {
 }
 
 TEST(Rfc3629, OverlongFormsSurrogatesAndWhatLiesAboveAreRefused) {
-  for (const std::string& text : {std::string("\xc0\x80", 2), std::string("\xc1\xbf"), std::string("\xe0\x9f\xbf"), std::string("\xed\xa0\x80"),
-                                  std::string("\xf0\x8f\xbf\xbf"), std::string("\xf4\x90\x80\x80"), std::string("\xf5\x80\x80\x80"),
-                                  std::string("\xff"), std::string("\x80"), std::string("\xe2\x82")}) {
+  for (const std::string& text :
+       {std::string("\xc0\x80", 2), std::string("\xc1\xbf"), std::string("\xe0\x9f\xbf"), std::string("\xed\xa0\x80"),
+        std::string("\xf0\x8f\xbf\xbf"), std::string("\xf4\x90\x80\x80"), std::string("\xf5\x80\x80\x80"), std::string("\xff"),
+        std::string("\x80"), std::string("\xe2\x82")}) {
     EXPECT_FALSE(valid_utf8(text));
   }
 }
@@ -72,8 +78,9 @@ TEST(Utf8Validator, TextCutAtAnyByteIsValidInPieces) {
 }
 
 TEST(Utf8Validator, RefusesAtTheFirstByteThatNoTextCouldHave) {
-  const std::vector<std::pair<std::string, std::size_t>> cases = {
-      {"\xed\xa0\x80", 1}, {"\xf4\x90\x80\x80", 1}, {"\xf0\x80\x80\x80", 1}, {"\xe2\x82(", 2}, {"abc\xff", 3}, {std::string("\xc0\x80"), 0}};
+  const std::vector<std::pair<std::string, std::size_t>> cases = {{"\xed\xa0\x80", 1},     {"\xf4\x90\x80\x80", 1},
+                                                                  {"\xf0\x80\x80\x80", 1}, {"\xe2\x82(", 2},
+                                                                  {"abc\xff", 3},          {std::string("\xc0\x80"), 0}};
   for (const auto& [text, good] : cases) {
     Utf8Validator validator;
     for (std::size_t i = 0; i < good; ++i) ASSERT_TRUE(validator.feed(text.substr(i, 1)));
