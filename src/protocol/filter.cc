@@ -37,7 +37,8 @@ std::expected<void, Fault> check_values(const std::string& field, const std::vec
   }
   for (const auto& value : values) {
     if (value.size() > filter_value_bytes_max + 1) {
-      return bad("a value of filter field " + quoted(field) + " has more than " + std::to_string(filter_value_bytes_max) + " bytes");
+      return bad("a value of filter field " + quoted(field) + " has more than " + std::to_string(filter_value_bytes_max) +
+                 " bytes");
     }
   }
   return {};
@@ -53,7 +54,8 @@ std::expected<Filter, Fault> canonical(Filter filter, const FilterVocabulary& vo
   }
   std::sort(filter.fields.begin(), filter.fields.end());
   const auto same_name = [](const auto& a, const auto& b) { return a.first == b.first; };
-  if (const auto twice = std::adjacent_find(filter.fields.begin(), filter.fields.end(), same_name); twice != filter.fields.end()) {
+  if (const auto twice = std::adjacent_find(filter.fields.begin(), filter.fields.end(), same_name);
+      twice != filter.fields.end()) {
     return bad("filter field " + quoted(twice->first) + " is named twice in one filter");
   }
   if (filter.every_ms != 0 && (filter.every_ms < every_ms_min || filter.every_ms > every_ms_max)) {

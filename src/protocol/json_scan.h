@@ -30,7 +30,7 @@ class Walker {
   /// False at the end.
   [[nodiscard]] bool next();
 
-  std::string_view key;    // with its quotes; empty in arrays
+  std::string_view key;  // with its quotes; empty in arrays
   std::string_view value;
 
  private:

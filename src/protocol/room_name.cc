@@ -20,7 +20,8 @@ constexpr Reserved reserved[] = {{"org:", RoomKind::organization}, {"user:", Roo
 
 std::expected<RoomName, Fault> parse_short(std::string_view name, std::size_t bytes_max) {
   if (!plain_text(name, bytes_max)) {
-    return bad("room " + quoted(name) + " is not 1 to " + std::to_string(bytes_max) + " bytes of UTF-8 without control characters");
+    return bad("room " + quoted(name) + " is not 1 to " + std::to_string(bytes_max) +
+               " bytes of UTF-8 without control characters");
   }
   RoomName room;
   room.name = name;

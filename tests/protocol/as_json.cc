@@ -75,9 +75,7 @@ struct RequestJson {
     out = {{"type", "event"}, {"namespace", event.ns}};
     arguments(event);
   }
-  void operator()(const Presence& presence) {
-    out = {{"type", "presence"}, {"namespace", presence.ns}, {"room", presence.room}};
-  }
+  void operator()(const Presence& presence) { out = {{"type", "presence"}, {"namespace", presence.ns}, {"room", presence.room}}; }
   void operator()(const History& history) {
     out = {{"type", "history"}, {"namespace", history.ns}};
     if (history.since) out["since"] = as_json(*history.since);
@@ -213,7 +211,7 @@ struct Renderer {
       append_invoke(out, invoke.call_id, invoke.event, invoke.data, invoke.deadline_ms);
     } else {
       const std::vector<std::string> attachments(invoke.attachments.begin(), invoke.attachments.end());
-      append_binary_invoke(out, invoke.call_id, invoke.event, invoke.data, invoke.deadline_ms, attachments);
+      append_binary_invoke(out, invoke.call_id, invoke.event, invoke.data, attachments, invoke.deadline_ms);
     }
   }
   void operator()(const Hook& hook) { append_hook(out, hook.hook, hook.ns, hook.client, hook.reason); }

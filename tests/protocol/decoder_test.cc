@@ -101,10 +101,12 @@ TEST(Decoder, ValidJsonIsAnyOneValue) {
 TEST(Decoder, AnArgumentsPlaceholdersMustNameAttachmentsHoweverDeep) {
   Decoder decoder;
   const auto message = [](std::string_view arguments) {
-    const std::string header = R"({"type":"publish","namespace":"v","room":"r","event":"x",)" + std::string(arguments) + R"(,"attachments":[1]})";
+    const std::string header =
+        R"({"type":"publish","namespace":"v","room":"r","event":"x",)" + std::string(arguments) + R"(,"attachments":[1]})";
     return std::string(3, '\0') + static_cast<char>(header.size()) + header + "a";
   };
-  EXPECT_TRUE(decoder.binary(message(R"("data":[[{"b":{"_placeholder":true,"num":0}}]],"args":[{"_placeholder":false,"num":7}])")));
+  EXPECT_TRUE(
+      decoder.binary(message(R"("data":[[{"b":{"_placeholder":true,"num":0}}]],"args":[{"_placeholder":false,"num":7}])")));
   EXPECT_FALSE(decoder.binary(message(R"("data":[[{"b":{"_placeholder":true,"num":1}}]])")));
   EXPECT_FALSE(decoder.binary(message(R"("data":1,"args":[2,{"num":-1,"_placeholder":true}])")));
   EXPECT_FALSE(decoder.binary(message(R"("data":{"_placeholder":true,"num":"0"})")));

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "protocol/filter.h"
 #include "protocol/scalar.h"
@@ -26,7 +26,9 @@ rc::Gen<json> filter_value() { return rc::gen::element<json>("a", "b", "1", 1, 1
 rc::Gen<std::string> event_name() {
   return rc::gen::element<std::string>("alert:created", "alert:end", "x:1", "y:end", "other", "alerts", "alert:");
 }
-rc::Gen<std::string> topic_name() { return rc::gen::element<std::string>("alerts", "ends", "both", "other", "alert:end", "nowhere"); }
+rc::Gen<std::string> topic_name() {
+  return rc::gen::element<std::string>("alerts", "ends", "both", "other", "alert:end", "nowhere");
+}
 
 json any_payload() {
   json payload = json::object();
@@ -42,7 +44,8 @@ using FilterModel = std::vector<std::pair<std::string, std::vector<json>>>;
 FilterModel any_filter() {
   FilterModel out;
   for (const char* name : {"type", "level"}) {
-    if (*rc::gen::arbitrary<bool>()) out.emplace_back(name, *rc::gen::resize(4, rc::gen::container<std::vector<json>>(filter_value())));
+    if (*rc::gen::arbitrary<bool>())
+      out.emplace_back(name, *rc::gen::resize(4, rc::gen::container<std::vector<json>>(filter_value())));
   }
   return out;
 }
@@ -73,8 +76,9 @@ bool covers(const std::string& topic, const std::string& event) {
 }
 
 bool field_allows(const std::string& name, const std::vector<json>& values, const json& payload) {
-  const std::vector<json::json_pointer> paths = name == "type" ? std::vector{json::json_pointer("/type"), json::json_pointer("/alertType")}
-                                                               : std::vector{json::json_pointer("/level"), json::json_pointer("/deep/level")};
+  const std::vector<json::json_pointer> paths =
+      name == "type" ? std::vector{json::json_pointer("/type"), json::json_pointer("/alertType")}
+                     : std::vector{json::json_pointer("/level"), json::json_pointer("/deep/level")};
   for (const auto& path : paths) {
     if (!payload.contains(path)) continue;
     const json& value = payload.at(path);
@@ -85,15 +89,18 @@ bool field_allows(const std::string& name, const std::vector<json>& values, cons
 }
 
 bool model_passes(const WishModel& wish, const std::string& event, const json& payload) {
-  const bool topic = wish.all_topics || std::any_of(wish.topics.begin(), wish.topics.end(), [&](const auto& t) { return covers(t, event); });
+  const bool topic =
+      wish.all_topics || std::any_of(wish.topics.begin(), wish.topics.end(), [&](const auto& t) { return covers(t, event); });
   const auto filter_allows = [&](const FilterModel& filter) {
-    return std::all_of(filter.begin(), filter.end(), [&](const auto& field) { return field_allows(field.first, field.second, payload); });
+    return std::all_of(filter.begin(), filter.end(),
+                       [&](const auto& field) { return field_allows(field.first, field.second, payload); });
   };
   return topic && (wish.all_values || std::any_of(wish.filters.begin(), wish.filters.end(), filter_allows));
 }
 
 Wish real_wish(const WishModel& model) {
-  Choice<std::string> topics{model.all_topics ? Choice<std::string>::Kind::everything : Choice<std::string>::Kind::list, model.topics};
+  Choice<std::string> topics{model.all_topics ? Choice<std::string>::Kind::everything : Choice<std::string>::Kind::list,
+                             model.topics};
   Choice<Filter> filters{model.all_values ? Choice<Filter>::Kind::everything : Choice<Filter>::Kind::list, {}};
   for (const auto& filter : model.filters) {
     Filter& item = filters.items.emplace_back();
@@ -144,7 +151,8 @@ RC_GTEST_PROP(FilterProperty, NumbersAreEqualExactlyWhenTheirDoublesAre, (int a,
   const int places = shift % 6;
   const std::string scaled = text(a % 10000, places), other = text(b % 10000, places - 1);
   RC_ASSERT((scalar_of(scaled) == scalar_of(other)) == (std::stod(scaled) == std::stod(other)));
-  RC_ASSERT(scalar_of(scaled) == scalar_of(std::to_string(a % 10000) + std::string(static_cast<std::size_t>(places), '0') + ".0"));
+  RC_ASSERT(scalar_of(scaled) ==
+            scalar_of(std::to_string(a % 10000) + std::string(static_cast<std::size_t>(places), '0') + ".0"));
 }
 
 }  // namespace

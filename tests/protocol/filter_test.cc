@@ -59,7 +59,8 @@ TEST(Filter, AbsentLeavesNullLiftsAndAnEmptyListIsNothing) {
 }
 
 TEST(Filter, AFilterIsAnAndOfFieldsAndTheListAnOr) {
-  const Wish wish = wish_of({}, filters({filter({{"type", {"ssecurity", "ssystem"}}, {"priority", {"scritical", "shigh"}}}), filter({{"risk", {"n90"}}})}));
+  const Wish wish = wish_of({}, filters({filter({{"type", {"ssecurity", "ssystem"}}, {"priority", {"scritical", "shigh"}}}),
+                                         filter({{"risk", {"n90"}}})}));
   EXPECT_TRUE(gets(wish, "e", R"({"type":"security","priority":"high","analysis":{"riskScore":1}})"));
   EXPECT_FALSE(gets(wish, "e", R"({"type":"security","priority":"low","analysis":{"riskScore":1}})"));
   EXPECT_FALSE(gets(wish, "e", R"({"type":"video","priority":"high","analysis":{"riskScore":1}})"));
@@ -136,9 +137,11 @@ TEST(Filter, BoundsAreRefusedWithTheirNames) {
 }
 
 TEST(Filter, EqualWishesAreEqualHoweverTheyWereSaid) {
-  const Wish a = wish_of(topics({"x", "alerts", "x"}), filters({filter({{"type", {"sb", "sa"}}}), filter({{"priority", {"n1"}}, {"type", {}}})}));
-  const Wish b = wish_of(topics({"alerts", "x"}),
-                         filters({filter({{"type", {}}, {"priority", {"n1"}}}), filter({{"type", {"sa", "sb"}}}), filter({{"type", {"sb", "sa", "sa"}}})}));
+  const Wish a = wish_of(topics({"x", "alerts", "x"}),
+                         filters({filter({{"type", {"sb", "sa"}}}), filter({{"priority", {"n1"}}, {"type", {}}})}));
+  const Wish b =
+      wish_of(topics({"alerts", "x"}), filters({filter({{"type", {}}, {"priority", {"n1"}}}), filter({{"type", {"sa", "sb"}}}),
+                                                filter({{"type", {"sb", "sa", "sa"}}})}));
   EXPECT_EQ(a, b);
 }
 
@@ -199,10 +202,11 @@ TEST(WishTable, DistinctWishesOfATenantAreBounded) {
 TEST(WishTable, NoTwoWishesShareAKeyByTheirText) {
   WishTable table;
   std::vector<WishId> ids;
-  for (const auto& wish : {wish_of(topics({"a", "b"}), {}), wish_of(topics({"a1:b"}), {}), wish_of(topics({}), {}), wish_of({}, filters({})),
-                           wish_of({}, filters({filter({})})), wish_of({}, filters({filter({{"type", {"sa"}}, {"priority", {"sa"}}})})),
-                           wish_of({}, filters({filter({{"type", {"sa"}}}), filter({{"priority", {"sa"}}})})),
-                           wish_of({}, filters({filter({{"type", {"sa"}}}, 100)})), wish_of({}, filters({filter({{"type", {"sa"}}})}))}) {
+  for (const auto& wish :
+       {wish_of(topics({"a", "b"}), {}), wish_of(topics({"a1:b"}), {}), wish_of(topics({}), {}), wish_of({}, filters({})),
+        wish_of({}, filters({filter({})})), wish_of({}, filters({filter({{"type", {"sa"}}, {"priority", {"sa"}}})})),
+        wish_of({}, filters({filter({{"type", {"sa"}}}), filter({{"priority", {"sa"}}})})),
+        wish_of({}, filters({filter({{"type", {"sa"}}}, 100)})), wish_of({}, filters({filter({{"type", {"sa"}}})}))}) {
     ids.push_back(*table.acquire(wish, "t1", Limits{}));
   }
   std::sort(ids.begin(), ids.end());

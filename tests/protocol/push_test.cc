@@ -24,7 +24,8 @@ TEST(Push, AnEventViewsTheMessageItCameIn) {
 TEST(Push, NamesWithEscapesLiveUntilTheNextCall) {
   PushDecoder decoder;
   std::string message = "[";
-  for (int i = 0; i < 100; ++i) message += R"({"type":"event","namespace":"a\"b","room":"r\u00e9)" + std::to_string(i) + R"(","event":"x\\y"},)";
+  for (int i = 0; i < 100; ++i)
+    message += R"({"type":"event","namespace":"a\"b","room":"r\u00e9)" + std::to_string(i) + R"(","event":"x\\y"},)";
   message.back() = ']';
   const auto decoded = decoder.text(message);
   ASSERT_EQ(decoded->size(), 100U);

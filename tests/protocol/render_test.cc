@@ -39,7 +39,9 @@ TEST(Render, DataAndFurtherArgumentsGoOutByteForByte) {
 TEST(Render, MissingDataIsNullAndAMissingRoomIsLeftOut) {
   Publication p = publication();
   p.data.clear();
-  EXPECT_EQ(event_text(p, ""), R"({"type":"event","namespace":"alerts","event":"alert:created","timestamp":"2026-01-01T00:00:00.000Z","id":"p-1","data":null})");
+  EXPECT_EQ(
+      event_text(p, ""),
+      R"({"type":"event","namespace":"alerts","event":"alert:created","timestamp":"2026-01-01T00:00:00.000Z","id":"p-1","data":null})");
 }
 
 TEST(Render, TimestampsAreRightWhateverWasRenderedBefore) {
@@ -65,7 +67,8 @@ TEST(Render, FramesAreAppendedBehindWhatIsThere) {
   append_position(out, "alerts", "x7", 44);
   out += ',';
   append_event(out, "alerts", "r", publication());
-  EXPECT_TRUE(out.starts_with(R"([{"type":"ping"},{"type":"position","namespace":"alerts","epoch":"x7","offset":44},{"type":"event")"));
+  EXPECT_TRUE(
+      out.starts_with(R"([{"type":"ping"},{"type":"position","namespace":"alerts","epoch":"x7","offset":44},{"type":"event")"));
 }
 
 TEST(Render, ABinaryEventBehindOtherBytesHasItsOwnHeaderLength) {

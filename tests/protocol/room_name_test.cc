@@ -38,11 +38,26 @@ TEST(RoomName, ShortAndFullNamesAreSplit) {
 }
 
 TEST(RoomName, NamesThatBreakARuleAreRefused) {
-  for (const std::string& text :
-       {std::string(), std::string("tenant:"), std::string("tenant:/x"), std::string("tenant:t1/"), std::string("tenant:t 1"),
-        std::string("tenant:t1/tenant:t1"), std::string("tenant:t1/tenant:t2/x"), std::string("org:"), std::string("user:a/b"), std::string("role:a b"),
-        std::string("tenant:t1/user:"), std::string("a\nb"), std::string("a\0b", 3), std::string("a\x7f"), std::string("a\xc2\x80"),
-        std::string("\xff"), std::string("\xc3"), std::string("\xed\xa0\x80"), "tenant:" + std::string(129, 't'), std::string(257, 'x')}) {
+  for (const std::string& text : {std::string(),
+                                  std::string("tenant:"),
+                                  std::string("tenant:/x"),
+                                  std::string("tenant:t1/"),
+                                  std::string("tenant:t 1"),
+                                  std::string("tenant:t1/tenant:t1"),
+                                  std::string("tenant:t1/tenant:t2/x"),
+                                  std::string("org:"),
+                                  std::string("user:a/b"),
+                                  std::string("role:a b"),
+                                  std::string("tenant:t1/user:"),
+                                  std::string("a\nb"),
+                                  std::string("a\0b", 3),
+                                  std::string("a\x7f"),
+                                  std::string("a\xc2\x80"),
+                                  std::string("\xff"),
+                                  std::string("\xc3"),
+                                  std::string("\xed\xa0\x80"),
+                                  "tenant:" + std::string(129, 't'),
+                                  std::string(257, 'x')}) {
     const auto room = parse_room(text);
     ASSERT_FALSE(room) << text;
     EXPECT_EQ(room.error().code, Code::BAD_REQUEST);

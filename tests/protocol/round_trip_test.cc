@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "protocol/as_json.h"
 #include "protocol/native/request_writer.h"
@@ -16,7 +16,8 @@ namespace {
 using nlohmann::json;
 
 std::string any_text(std::size_t most = 12) {
-  static const std::vector<std::string> pieces{"a",  "Z", "7", ":", "/", "\"", "\\", " ", "é", "€", "😀", "{", "]", ",", "\\u0041"};
+  static const std::vector<std::string> pieces{"a", "Z", "7",  ":", "/", "\"", "\\",     " ",
+                                               "é", "€", "😀", "{", "]", ",",  "\\u0041"};
   std::string out;
   const auto count = *rc::gen::inRange<std::size_t>(1, most);
   for (std::size_t i = 0; i < count; ++i) out += *rc::gen::elementOf(pieces);
@@ -52,9 +53,11 @@ Subscribe any_wants() {
   Subscribe out;
   out.ns = any_text();
   out.rooms = any_texts();
-  out.topics.kind = *rc::gen::element(Choice<std::string>::Kind::absent, Choice<std::string>::Kind::everything, Choice<std::string>::Kind::list);
+  out.topics.kind = *rc::gen::element(Choice<std::string>::Kind::absent, Choice<std::string>::Kind::everything,
+                                      Choice<std::string>::Kind::list);
   if (out.topics.kind == Choice<std::string>::Kind::list) out.topics.items = any_texts();
-  out.filters.kind = *rc::gen::element(Choice<Filter>::Kind::absent, Choice<Filter>::Kind::everything, Choice<Filter>::Kind::list);
+  out.filters.kind =
+      *rc::gen::element(Choice<Filter>::Kind::absent, Choice<Filter>::Kind::everything, Choice<Filter>::Kind::list);
   if (out.filters.kind != Choice<Filter>::Kind::list) return out;
   out.filters.items.resize(*rc::gen::inRange<std::size_t>(0, 3));
   for (auto& filter : out.filters.items) {
@@ -87,7 +90,9 @@ Command any_command() {
     case 5: return Presence{any_text(), any_text()};
     case 6: return History{any_text(), any_position(), *rc::gen::inRange(0U, 5'000U)};
     case 7: return Handle{any_text(), any_texts(), coin()};
-    case 8: return coin() ? Result{any_text(), coin() ? any_json() : "", "", ""} : Result{any_text(), "", any_text(), coin() ? any_text() : ""};
+    case 8:
+      return coin() ? Result{any_text(), coin() ? any_json() : "", "", ""}
+                    : Result{any_text(), "", any_text(), coin() ? any_text() : ""};
     case 9: return coin() ? Command(Watch{{"client:connected"}}) : Command(Pong{});
     case 10: {
       Event event;

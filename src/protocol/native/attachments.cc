@@ -41,19 +41,23 @@ std::expected<Envelope, std::string> open_envelope(std::string_view message) {
 
 std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths, std::string_view rest) {
   std::vector<std::string_view> out;
-  const auto rule = [] { return "\"attachments\" must be an array of at most " + std::to_string(attachments_max) + " lengths in bytes"; };
+  const auto rule = [] {
+    return "\"attachments\" must be an array of at most " + std::to_string(attachments_max) + " lengths in bytes";
+  };
   if (!lengths.empty() && lengths != "null") {
     if (json::kind_of(lengths) != json::Kind::array) return std::unexpected(rule());
     json::Walker items(lengths);
     while (items.next()) {
       const auto length = json::read_integer(items.value);
       if (!length || *length < 0 || out.size() == attachments_max) return std::unexpected(rule());
-      if (static_cast<std::uint64_t>(*length) > rest.size()) return std::unexpected("\"attachments\" are longer than the message");
+      if (static_cast<std::uint64_t>(*length) > rest.size())
+        return std::unexpected("\"attachments\" are longer than the message");
       out.push_back(rest.substr(0, static_cast<std::size_t>(*length)));
       rest.remove_prefix(static_cast<std::size_t>(*length));
     }
   }
-  if (!rest.empty()) return std::unexpected("\"attachments\" leave " + std::to_string(rest.size()) + " bytes of the message over");
+  if (!rest.empty())
+    return std::unexpected("\"attachments\" leave " + std::to_string(rest.size()) + " bytes of the message over");
   return out;
 }
 

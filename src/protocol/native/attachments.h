@@ -12,14 +12,15 @@ namespace sparc::protocol::native {
 /// Views the message.
 struct Envelope {
   std::string_view header;
-  std::string_view rest;   // the attachments, one behind the other
+  std::string_view rest;  // the attachments, one behind the other
 };
 
 /// The error says what was wrong and what is allowed.
 [[nodiscard]] std::expected<Envelope, std::string> open_envelope(std::string_view message);
 
 /// Cuts `rest` by the lengths in `lengths`, the JSON of the field `attachments` (empty: none). Together they are `rest`, exactly.
-[[nodiscard]] std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths, std::string_view rest);
+[[nodiscard]] std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths,
+                                                                                        std::string_view rest);
 
 /// Whether every Socket.IO placeholder in the JSON texts (joined by commas) names one of `count` attachments: a reader that rebuilds
 /// arguments from placeholders treats any other number as a broken message.

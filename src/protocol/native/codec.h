@@ -93,7 +93,7 @@ void append_reconnect(std::string& out, std::uint32_t after_ms, std::string_view
 void append_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data, std::uint32_t deadline_ms);
 /// The whole binary message of an invoke with attachments.
 void append_binary_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
-                          std::uint32_t deadline_ms, std::span<const std::string> attachments);
+                          std::span<const std::string> attachments, std::uint32_t deadline_ms);
 /// `client` is a JSON object; `reason` may be empty.
 void append_hook(std::string& out, std::string_view hook, std::string_view ns, std::string_view client, std::string_view reason);
 

@@ -130,10 +130,13 @@ struct Type {
   Command (*read)(FieldReader&);
 };
 constexpr std::array types{
-    Type{"event", read_event},         Type{"publish", read_publish},     Type{"pong", read_pong},         Type{"auth", read_auth},
-    Type{"join", read_join},           Type{"leave", read_leave},         Type{"subscribe", read_subscribe},
-    Type{"unsubscribe", read_unsubscribe}, Type{"presence", read_presence}, Type{"history", read_history}, Type{"handle", read_handle},
-    Type{"result", read_result},       Type{"watch", read_watch},
+    Type{"event", read_event},         Type{"publish", read_publish},
+    Type{"pong", read_pong},           Type{"auth", read_auth},
+    Type{"join", read_join},           Type{"leave", read_leave},
+    Type{"subscribe", read_subscribe}, Type{"unsubscribe", read_unsubscribe},
+    Type{"presence", read_presence},   Type{"history", read_history},
+    Type{"handle", read_handle},       Type{"result", read_result},
+    Type{"watch", read_watch},
 };
 
 std::string known_types() {

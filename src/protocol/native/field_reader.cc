@@ -17,7 +17,8 @@ std::string name_rule(std::size_t bytes_max) {
 
 constexpr std::string_view strings_rule = "an array of strings, at most 1024";
 constexpr std::string_view filters_rule =
-    "null or an array of objects that map a field to an array of strings and numbers, at most 1024; \"everyMs\" in them is an integer";
+    "null or an array of objects that map a field to an array of strings and numbers, at most 1024; \"everyMs\" in them is an "
+    "integer";
 
 }  // namespace
 
@@ -69,8 +70,8 @@ bool FieldReader::read_names(std::string_view array, std::size_t bytes_max, std:
 
 std::vector<std::string> FieldReader::names(Field field, std::size_t bytes_max, Need need) {
   std::vector<std::string> out;
-  const std::string rule = "an array of at most 1024 strings, each of 1 to " + std::to_string(bytes_max) +
-                           " bytes without control characters";
+  const std::string rule =
+      "an array of at most 1024 strings, each of 1 to " + std::to_string(bytes_max) + " bytes without control characters";
   if (given(field, need, rule) && !read_names(raw(field), bytes_max, out)) must_be(field, rule);
   return out;
 }
@@ -126,7 +127,8 @@ Choice<std::string> FieldReader::topics() {
   if (value.empty()) return out;
   out.kind = value == "null" ? Choice<std::string>::Kind::everything : Choice<std::string>::Kind::list;
   if (value != "null" && !read_names(value, event_name_bytes_max, out.items)) {
-    must_be(Field::topics, "null or an array of at most 1024 names of topics and events, each of 1 to 256 bytes without control characters");
+    must_be(Field::topics,
+            "null or an array of at most 1024 names of topics and events, each of 1 to 256 bytes without control characters");
   }
   return out;
 }

@@ -27,7 +27,9 @@ std::string_view inner(std::string_view array) {
   return array.size() < 2 ? std::string_view{} : json::trimmed(array.substr(1, array.size() - 2));
 }
 
-std::uint64_t count_of(FieldReader& in, Field field, Need need) { return static_cast<std::uint64_t>(in.integer(field, 0, any, need)); }
+std::uint64_t count_of(FieldReader& in, Field field, Need need) {
+  return static_cast<std::uint64_t>(in.integer(field, 0, any, need));
+}
 
 std::uint32_t count32_of(FieldReader& in, Field field) {
   return static_cast<std::uint32_t>(in.integer(field, 0, UINT32_MAX, Need::required));
@@ -107,7 +109,8 @@ Push read_gap(FieldReader& in, std::deque<std::string>&) {
 Push read_ping(FieldReader&, std::deque<std::string>&) { return Ping{}; }
 
 Push read_evicted(FieldReader& in, std::deque<std::string>&) {
-  return Evicted{read_namespace(in), in.strings(Field::rooms, Need::required), in.name(Field::code, text_bytes_max, Need::required)};
+  return Evicted{read_namespace(in), in.strings(Field::rooms, Need::required),
+                 in.name(Field::code, text_bytes_max, Need::required)};
 }
 
 Push read_token_expiring(FieldReader& in, std::deque<std::string>&) {
@@ -142,10 +145,10 @@ struct Type {
   Push (*read)(FieldReader&, std::deque<std::string>&);
 };
 constexpr std::array types{
-    Type{"event", read_event},     Type{"reply", read_reply},     Type{"ping", read_ping},
-    Type{"position", read_position}, Type{"error", read_error},   Type{"gap", read_gap},
-    Type{"welcome", read_welcome}, Type{"evicted", read_evicted}, Type{"token_expiring", read_token_expiring},
-    Type{"reconnect", read_reconnect}, Type{"invoke", read_invoke}, Type{"hook", read_hook},
+    Type{"event", read_event},         Type{"reply", read_reply},     Type{"ping", read_ping},
+    Type{"position", read_position},   Type{"error", read_error},     Type{"gap", read_gap},
+    Type{"welcome", read_welcome},     Type{"evicted", read_evicted}, Type{"token_expiring", read_token_expiring},
+    Type{"reconnect", read_reconnect}, Type{"invoke", read_invoke},   Type{"hook", read_hook},
 };
 
 std::expected<Push, std::string> read_push(const FrameFields& fields, std::deque<std::string>& storage) {

@@ -20,25 +20,25 @@ namespace sparc::protocol::native {
 /// `data` views the message; read it with replies.h.
 struct Reply {
   std::int64_t id = 0;
-  std::string_view data;            // JSON
+  std::string_view data;  // JSON
 };
 struct ErrorReply {
-  std::optional<std::int64_t> id;   // absent: about no frame in particular
-  std::string code;                 // its name; a newer server may know more than code_named
+  std::optional<std::int64_t> id;  // absent: about no frame in particular
+  std::string code;                // its name; a newer server may know more than code_named
   std::string message;
   std::int64_t retry_after_ms = 0;  // 0: not said
 };
 /// Every view is of the message, or of the decoder's memory where a text had escapes.
 struct EventPush {
   std::string_view ns;
-  std::string_view room;            // empty: not said
+  std::string_view room;  // empty: not said
   std::string_view event;
-  std::string_view timestamp;       // ISO 8601
+  std::string_view timestamp;  // ISO 8601
   std::string_view id;
-  std::uint64_t offset = 0;         // 0: not numbered
+  std::uint64_t offset = 0;  // 0: not numbered
   bool provisional = false;
-  std::string_view data;            // JSON, byte for byte as published
-  std::string_view more_args;       // JSON texts joined by commas
+  std::string_view data;       // JSON, byte for byte as published
+  std::string_view more_args;  // JSON texts joined by commas
   std::vector<std::string_view> attachments;
 };
 struct PositionPush {
@@ -47,9 +47,9 @@ struct PositionPush {
 };
 struct GapPush {
   std::string ns;
-  std::string room;                 // empty: several rooms, or none known
+  std::string room;  // empty: several rooms, or none known
   std::uint64_t count = 0;
-  std::uint64_t from = 0, to = 0;   // 0: not said
+  std::uint64_t from = 0, to = 0;  // 0: not said
   std::string reason;
 };
 struct Ping {};
@@ -78,15 +78,15 @@ struct Hook {
   std::string hook;
   std::string ns;
   std::string_view client;
-  std::string reason;               // empty: not said
+  std::string reason;  // empty: not said
 };
 /// A type that this version does not know: to be ignored.
 struct UnknownPush {
   std::string type;
 };
 
-using Push = std::variant<Welcome, Reply, ErrorReply, EventPush, PositionPush, GapPush, Ping, Evicted, TokenExpiring, Reconnect, Invoke,
-                          Hook, UnknownPush>;
+using Push = std::variant<Welcome, Reply, ErrorReply, EventPush, PositionPush, GapPush, Ping, Evicted, TokenExpiring, Reconnect,
+                          Invoke, Hook, UnknownPush>;
 
 /// The code of that name, where this version knows it.
 [[nodiscard]] std::optional<Code> code_named(std::string_view name);

@@ -46,8 +46,8 @@ void append_event_fields(std::string& out, std::string_view ns, std::string_view
 constexpr std::size_t event_frame_bytes = 192;
 
 std::size_t event_bytes(std::string_view ns, std::string_view room, const Publication& publication) {
-  return event_frame_bytes + ns.size() + room.size() + publication.event.size() + publication.id.size() + publication.data.size() +
-         publication.more_args.size();
+  return event_frame_bytes + ns.size() + room.size() + publication.event.size() + publication.id.size() +
+         publication.data.size() + publication.more_args.size();
 }
 
 void append_invoke_fields(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
@@ -166,7 +166,7 @@ void append_invoke(std::string& out, std::string_view call_id, std::string_view 
 }
 
 void append_binary_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
-                          std::uint32_t deadline_ms, std::span<const std::string> attachments) {
+                          std::span<const std::string> attachments, std::uint32_t deadline_ms) {
   const std::size_t begin = out.size();
   out.append(4, '\0');
   append_invoke_fields(out, call_id, event, data, deadline_ms);

@@ -17,13 +17,13 @@ namespace sparc::protocol::native {
 /// To join, subscribe and unsubscribe; the last two say only the rooms.
 struct JoinReply {
   using Names = std::vector<std::pair<std::string, std::vector<std::string>>>;
-  std::vector<std::string> rooms;                                // all that are held now
-  Names topics;                                                  // topic → patterns of event names
-  Names fields;                                                  // filter field → paths in a payload
+  std::vector<std::string> rooms;  // all that are held now
+  Names topics;                    // topic → patterns of event names
+  Names fields;                    // filter field → paths in a payload
   bool recovered = false;
   std::optional<Position> position;
-  std::uint64_t until = 0;                                       // a replay follows up to this offset; 0: none does
-  std::vector<std::pair<std::string, std::string>> denied;       // room → code
+  std::uint64_t until = 0;                                  // a replay follows up to this offset; 0: none does
+  std::vector<std::pair<std::string, std::string>> denied;  // room → code
 };
 
 struct PublishReply {
