@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <map>
 #include <numeric>
 
 #include "broker/memory/directory.h"
@@ -176,6 +178,44 @@ TEST(StreamStore, WhateverHappensTheCountersAreWhatTheStreamsHold) {
   EXPECT_EQ(s.store.counters().latest_values, held.latest_values);
   EXPECT_GT(s.store.counters().trimmed_by_node, 0U);
   EXPECT_GT(held.entries, 0U);
+}
+
+TEST(PublicationIds, KnowsWhatATableWithoutBoundsWouldKnow) {
+  PublicationIds ids;
+  std::map<std::string, std::uint64_t> model;
+  std::deque<std::pair<std::string, std::int64_t>> order;
+  SeededEntropy random(8);
+  std::int64_t now_ms = 0;
+  for (std::uint64_t n = 1; n <= 30'000; ++n) {
+    now_ms += static_cast<std::int64_t>(random.below(n % 7'000 < 200 ? 400 : 4));
+    ids.expire(now_ms, 1'000);
+    for (; !order.empty() && now_ms - order.front().second >= 1'000; order.pop_front()) model.erase(order.front().first);
+    const std::string id = std::to_string(random.below(2'000));
+    const auto known = model.find(id);
+    const auto found = ids.find(PublicationIdHash::of(id));
+    ASSERT_EQ(found.has_value(), known != model.end());
+    if (found) {
+      ASSERT_EQ(*found, known->second);
+      continue;
+    }
+    const std::size_t early = ids.remember(PublicationIdHash::of(id), n, now_ms, 300);
+    model[id] = n;
+    order.emplace_back(id, now_ms);
+    ASSERT_EQ(early, order.size() > 300 ? 1U : 0U);
+    if (early == 1) {
+      model.erase(order.front().first);
+      order.pop_front();
+    }
+    ASSERT_EQ(ids.size(), model.size());
+  }
+  std::size_t visited = 0;
+  ids.for_each([&](const PublicationIdHash& id, std::uint64_t offset, std::int64_t at_ms) {
+    EXPECT_EQ(id, PublicationIdHash::of(order[visited].first));
+    EXPECT_EQ(offset, model[order[visited].first]);
+    EXPECT_EQ(at_ms, order[visited].second);
+    ++visited;
+  });
+  EXPECT_EQ(visited, model.size());
 }
 
 TEST(RingQueue, KeepsItsOrderWhileItGrowsAndShrinks) {

@@ -124,9 +124,13 @@ void read_entries(Reader& in, StreamImage& stream) {
 
 void read_ids(Reader& in, StreamImage& stream) {
   for (auto left = in.number<std::uint64_t>(); left > 0 && in.ok(); --left) {
-    StreamImage::Id id{std::string(in.text()), in.number<std::uint64_t>(), in.age()};
-    in.require(!id.id.empty() && id.offset <= stream.last);
-    stream.ids.push_back(std::move(id));
+    StreamImage::Id id;
+    id.id.high = in.number<std::uint64_t>();
+    id.id.low = in.number<std::uint64_t>();
+    id.offset = in.number<std::uint64_t>();
+    id.age_ms = in.age();
+    in.require(id.offset <= stream.last);
+    stream.ids.push_back(id);
   }
 }
 
@@ -217,7 +221,8 @@ void SnapshotWriter::add(const StreamImage& stream) {
   }
   put(payload_, static_cast<std::uint64_t>(stream.ids.size()));
   for (const auto& id : stream.ids) {
-    put_text(payload_, id.id);
+    put(payload_, id.id.high);
+    put(payload_, id.id.low);
     put(payload_, id.offset);
     put(payload_, id.age_ms);
   }

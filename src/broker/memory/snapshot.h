@@ -13,6 +13,7 @@
 
 #include "base/publication.h"
 #include "base/result.h"
+#include "broker/memory/publication_ids.h"
 
 namespace sparc::broker {
 
@@ -23,7 +24,7 @@ struct StreamImage {
     std::int64_t age_ms = 0;
   };
   struct Id {
-    std::string id;
+    PublicationIdHash id;
     std::uint64_t offset = 0;  // 0: it was accepted without a number
     std::int64_t age_ms = 0;
   };

@@ -63,8 +63,10 @@ bool StreamStore::is_numbered(const Stream& stream, const DeliveryPolicy& policy
 
 StreamStore::Accepted StreamStore::publish(Stream& stream, const std::shared_ptr<Publication>& publication) {
   expire(stream);
-  if (!publication->id.empty() && stream.ids) {
-    if (auto offset = stream.ids->find(publication->id)) {
+  const bool has_id = !publication->id.empty();
+  const PublicationIdHash id = has_id ? PublicationIdHash::of(publication->id) : PublicationIdHash{};
+  if (has_id && stream.ids) {
+    if (auto offset = stream.ids->find(id)) {
       ++counters_.repeated;
       account(stream);
       if (*offset == 0) return {{}, true};
@@ -86,10 +88,10 @@ StreamStore::Accepted StreamStore::publish(Stream& stream, const std::shared_ptr
   } else if (publication->policy.latest) {
     remember_latest(stream, publication);
   }
-  if (!publication->id.empty()) {
+  if (has_id) {
     if (!stream.ids) stream.ids = std::make_unique<PublicationIds>();
     counters_.ids_forgotten_early +=
-        stream.ids->remember(publication->id, publication->offset, now_.monotonic_ms, limits_.publication_ids_max);
+        stream.ids->remember(id, publication->offset, now_.monotonic_ms, limits_.publication_ids_max);
   }
   trim(stream);
   account(stream);
@@ -259,7 +261,7 @@ StreamImage StreamStore::image_of(Stream& stream) {
     image.entries.push_back({stream.entries[i].publication, now_ms - stream.entries[i].at_ms});
   }
   if (stream.ids) {
-    stream.ids->for_each([&](const std::string& id, std::uint64_t offset, std::int64_t at_ms) {
+    stream.ids->for_each([&](const PublicationIdHash& id, std::uint64_t offset, std::int64_t at_ms) {
       image.ids.push_back({id, offset, now_ms - at_ms});
     });
   }
@@ -288,7 +290,7 @@ void StreamStore::restore(StreamImage&& image, std::int64_t since_ms) {
     if (!stream.ids) stream.ids = std::make_unique<PublicationIds>();
     if (!stream.ids->find(id.id)) {
       counters_.ids_forgotten_early +=
-          stream.ids->remember(std::move(id.id), id.offset, at(id.age_ms), limits_.publication_ids_max);
+          stream.ids->remember(id.id, id.offset, at(id.age_ms), limits_.publication_ids_max);
     }
   }
   for (auto& value : image.latest) {
