@@ -1,15 +1,31 @@
 #include "http/head_reader.h"
 
-#include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 namespace sparc::http {
 namespace {
 
+/// Below 0x20 but the tab, CR and LF; and DEL. Eight bytes at a time where none of them is below 0x20 or is 0x7f.
 bool has_forbidden_control(std::string_view bytes) {
-  return std::any_of(bytes.begin(), bytes.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n') || byte == 0x7f;
-  });
+  constexpr std::uint64_t ones = 0x0101010101010101ULL, high_bits = 0x80 * ones;
+  std::size_t i = 0;
+  while (i < bytes.size()) {
+    if (bytes.size() - i >= 8) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes.data() + i, 8);
+      const std::uint64_t below_space = (word - 0x20 * ones) & ~word & high_bits;
+      const std::uint64_t without_del = word ^ (0x7f * ones);
+      if ((below_space | ((without_del - ones) & ~without_del & high_bits)) == 0) {
+        i += 8;
+        continue;
+      }
+    }
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    if ((byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n') || byte == 0x7f) return true;
+    ++i;
+  }
+  return false;
 }
 
 }  // namespace

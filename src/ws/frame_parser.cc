@@ -23,11 +23,6 @@ std::size_t header_bytes(std::uint8_t second) {
 
 }  // namespace
 
-FrameHeader FrameParser::frame() const {
-  const Opcode opcode = opcode_of(first_byte_);
-  return {opcode, (first_byte_ & fin_bit) != 0, !is_control(opcode) && message_compressed_, payload_left_};
-}
-
 FrameParser::Step FrameParser::next(std::span<char> input, std::uint64_t payload_bytes_max) {
   assert(state_ != State::finished);
   return state_ == State::payload ? read_payload(input) : read_header(input, payload_bytes_max);

@@ -62,7 +62,10 @@ class FrameParser {
   void finish() { state_ = State::finished; }
 
   /// Of the frame that is being read. Valid from its Kind::header step to the last of its payload.
-  [[nodiscard]] FrameHeader frame() const;
+  [[nodiscard]] FrameHeader frame() const {
+    const Opcode opcode = static_cast<Opcode>(first_byte_ & 0x0f);
+    return {opcode, (first_byte_ & 0x80) != 0, !is_control(opcode) && message_compressed_, payload_left_};
+  }
   /// Text or binary: of the message that the current data frame belongs to.
   [[nodiscard]] Opcode message_opcode() const { return message_opcode_; }
   /// Whether the next byte begins a frame.

@@ -11,6 +11,12 @@ MaskKey apply_mask(std::span<char> bytes, MaskKey key) {
   char* at = bytes.data();
   std::size_t left = bytes.size();
   const std::uint64_t wide = (std::uint64_t{key} << 32) | key;
+  for (; left >= 32; left -= 32, at += 32) {
+    std::uint64_t words[4];
+    std::memcpy(words, at, 32);
+    for (std::uint64_t& word : words) word ^= wide;
+    std::memcpy(at, words, 32);
+  }
   for (; left >= 8; left -= 8, at += 8) {
     std::uint64_t word;
     std::memcpy(&word, at, 8);

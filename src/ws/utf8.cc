@@ -7,17 +7,17 @@ namespace {
 
 const unsigned char* skip_ascii(const unsigned char* at, const unsigned char* end) {
   constexpr std::uint64_t high_bits = 0x8080808080808080ULL;
-  while (end - at >= 16) {
-    std::uint64_t a, b;
-    std::memcpy(&a, at, 8);
-    std::memcpy(&b, at + 8, 8);
-    if (((a | b) & high_bits) != 0) break;
-    at += 16;
+  while (end - at >= 32) {
+    std::uint64_t words[4];
+    std::memcpy(words, at, 32);
+    if (((words[0] | words[1] | words[2] | words[3]) & high_bits) != 0) break;
+    at += 32;
   }
-  if (end - at >= 8) {
-    std::uint64_t a;
-    std::memcpy(&a, at, 8);
-    if ((a & high_bits) == 0) at += 8;
+  while (end - at >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    if ((word & high_bits) != 0) break;
+    at += 8;
   }
   while (at < end && *at < 0x80) ++at;
   return at;
