@@ -105,6 +105,7 @@ TEST(Filter, AValueLongerThanAnyFilterCanNameMatchesNone) {
   const Wish wish = wish_of({}, filters({filter({{"type", {string_scalar(longest)}}})}));
   EXPECT_TRUE(gets(wish, "e", R"({"type":")" + longest + "\"}"));
   EXPECT_FALSE(gets(wish, "e", R"({"type":")" + longest + "x\"}"));
+  EXPECT_FALSE(gets(wish, "e", R"({"type":")" + longest + std::string(1'000, 'x') + "\"}"));
   EXPECT_FALSE(apply({}, {}, filters({filter({{"type", {string_scalar(longest + "x")}}})}), vocabulary, Limits{}));
 }
 

@@ -121,6 +121,7 @@ TEST(JsonScan, StringsAreUnescapedAndHalvesOfPairsRefused) {
   EXPECT_EQ(out, "a\"\\/\b\f\n\r\té€😀z");
   EXPECT_FALSE(json::read_string(R"("\ud83d")", out));
   EXPECT_FALSE(json::read_string(R"("\ude00")", out));
+  EXPECT_FALSE(json::read_string(R"("\ude00\ude00")", out));
   EXPECT_FALSE(json::read_string(R"("\ud83d\u0041")", out));
   EXPECT_FALSE(json::read_string("7", out));
 }
