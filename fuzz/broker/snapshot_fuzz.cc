@@ -1,5 +1,5 @@
-// A snapshot file of any bytes: read or refused. The input is taken as a file and, since hardly any passes the checksum, as a payload
-// behind a right header; what can be read is restored, and what is then written reads the same again.
+// A snapshot file of any bytes: read or refused. The input is taken as a file and, since hardly any passes the checksum, as a
+// payload behind a right header; what can be read is restored, and what is then written reads the same again.
 
 #include <cstdint>
 #include <cstdlib>

@@ -395,7 +395,8 @@ TEST_P(BrokerContract, HistoryAndLiveTogetherGiveEachEntryOnceWheneverAShardEnte
   std::vector<std::uint64_t> got;
   bool level = false;
   w->told(last).then = [&](const Told& told) {
-    if (told.what == Told::What::entered) w->broker(last).read(1'000, t1, Position{told.state.position.epoch, 0}, {.entries_max = 3});
+    if (told.what == Told::What::entered)
+      w->broker(last).read(1'000, t1, Position{told.state.position.epoch, 0}, {.entries_max = 3});
     if (told.what == Told::What::history) {
       ASSERT_EQ(told.part.reach, Reach::reached);
       for (const auto& p : told.part.entries) got.push_back(p->offset);
@@ -417,13 +418,12 @@ std::unique_ptr<World> memory(Limits limits, std::uint16_t shards, std::uint64_t
   return std::make_unique<MemoryWorld>(MemoryWorld::Options{.shards = shards, .seed = seed, .limits = limits});
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Brokers, BrokerContract,
-    testing::Values(Maker{"MemoryOneShard", [](Limits l) { return memory(l, 1, 0); }},
-                    Maker{"MemoryThreeShards", [](Limits l) { return memory(l, 3, 0); }},
-                    Maker{"MemoryThreeShardsWithDelays", [](Limits l) { return memory(l, 3, 7); }},
-                    Maker{"MemorySixShardsWithDelays", [](Limits l) { return memory(l, 6, 11); }}),
-    [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(Brokers, BrokerContract,
+                         testing::Values(Maker{"MemoryOneShard", [](Limits l) { return memory(l, 1, 0); }},
+                                         Maker{"MemoryThreeShards", [](Limits l) { return memory(l, 3, 0); }},
+                                         Maker{"MemoryThreeShardsWithDelays", [](Limits l) { return memory(l, 3, 7); }},
+                                         Maker{"MemorySixShardsWithDelays", [](Limits l) { return memory(l, 6, 11); }}),
+                         [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
 }  // namespace sparc::broker

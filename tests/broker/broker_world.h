@@ -38,7 +38,9 @@ class Recorder final : public Listener {
   std::function<void(const Told&)> then = [](const Told&) {};
 
   void on_publication(PublicationPtr p) override { add({.what = Told::What::publication, .publication = std::move(p)}); }
-  void on_published(Ticket t, Published r) override { add({.what = Told::What::published, .ticket = t, .published = std::move(r)}); }
+  void on_published(Ticket t, Published r) override {
+    add({.what = Told::What::published, .ticket = t, .published = std::move(r)});
+  }
   void on_entered(Ticket t, StreamState s) override { add({.what = Told::What::entered, .ticket = t, .state = std::move(s)}); }
   void on_history(Ticket t, HistoryPart p) override { add({.what = Told::What::history, .ticket = t, .part = std::move(p)}); }
   void on_latest(Ticket t, std::vector<PublicationPtr> v) override {

@@ -1,4 +1,5 @@
-// Random publications, members and reads over mailboxes that are nearly always full: what is lost is said, and nothing else is lost.
+// Random publications, members and reads over mailboxes that are nearly always full: what is lost is said, and nothing else is
+// lost.
 
 #include <gtest/gtest.h>
 
@@ -12,9 +13,9 @@ namespace {
 
 // What one shard knows of one stream. It catches up as a shard does for its members: from where it stands, in parts, then live.
 struct Follower {
-  bool member = false;     // between `entered` and `leave`
+  bool member = false;  // between `entered` and `leave`
   bool reading = false;
-  bool level = false;      // everything up to `seen` was seen, the next publication is the next offset
+  bool level = false;  // everything up to `seen` was seen, the next publication is the next offset
   Ticket enter = 0, read = 0;
   Position seen;
   std::uint64_t entries = 0;  // seen, each once
@@ -63,9 +64,7 @@ class Scenario {
  private:
   using Stream = std::string;  // tenant; the namespace is always alerts
 
-  std::string describe(std::size_t s, const Stream& stream) {
-    return "shard " + std::to_string(s) + ", stream " + stream;
-  }
+  std::string describe(std::size_t s, const Stream& stream) { return "shard " + std::to_string(s) + ", stream " + stream; }
 
   void act() {
     const std::size_t s = random_.below(world_.shards());

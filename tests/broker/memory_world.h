@@ -22,8 +22,8 @@ class MemoryWorld final : public World, public Post {
     links_.resize(std::size_t{options_.shards} * options_.shards);
     held_.resize(options_.shards);
     recorders_.resize(options_.shards);
-    memory_ = std::make_unique<MemoryBroker>(
-        MemoryBrokerSettings{options_.shards, options_.namespaces, options_.limits}, *this, entropy_);
+    memory_ = std::make_unique<MemoryBroker>(MemoryBrokerSettings{options_.shards, options_.namespaces, options_.limits}, *this,
+                                             entropy_);
     for (std::uint16_t shard = 0; shard < options_.shards; ++shard) memory_->door(shard).set_listener(recorders_[shard]);
     advance(0);
   }

@@ -46,8 +46,10 @@ void expect_same_streams(World& before, World& after) {
       ASSERT_EQ(is.entries.size(), was.entries.size());
       for (std::size_t i = 0; i < is.entries.size(); ++i) {
         const Publication &a = *was.entries[i], &b = *is.entries[i];
-        EXPECT_EQ(std::tie(a.ns, a.tenant, a.rooms, a.event, a.data, a.more_args, a.attachments, a.id, a.timestamp_ms, a.offset, a.epoch),
-                  std::tie(b.ns, b.tenant, b.rooms, b.event, b.data, b.more_args, b.attachments, b.id, b.timestamp_ms, b.offset, b.epoch));
+        EXPECT_EQ(std::tie(a.ns, a.tenant, a.rooms, a.event, a.data, a.more_args, a.attachments, a.id, a.timestamp_ms, a.offset,
+                           a.epoch),
+                  std::tie(b.ns, b.tenant, b.rooms, b.event, b.data, b.more_args, b.attachments, b.id, b.timestamp_ms, b.offset,
+                           b.epoch));
         EXPECT_EQ(a.policy.ttl_ms, b.policy.ttl_ms);
         EXPECT_TRUE(b.policy.history);
       }
@@ -92,7 +94,8 @@ TEST(Snapshot, AgesGoOnWhileNoServerRuns) {
   after.set_now(later);
   ASSERT_TRUE(after.memory().restore(bytes, later));
   EXPECT_EQ(data_of(after.read(0, {alerts, "t1"}, std::nullopt).entries), Strings{"young"});
-  EXPECT_EQ(after.publish(0, event_of(alerts, "t1", "1", "id-young")).position, (Position{young.epoch, 3})) << "two minutes are over";
+  EXPECT_EQ(after.publish(0, event_of(alerts, "t1", "1", "id-young")).position, (Position{young.epoch, 3}))
+      << "two minutes are over";
 }
 
 TEST(Snapshot, NamespacesAreMatchedByNameAndUnknownOnesLeftOut) {
@@ -207,7 +210,7 @@ TEST_F(SnapshotFile, IsTakenOnceAndThenGone) {
 TEST_F(SnapshotFile, ReplacesAnOlderOneLeavesNoTemporaryAndIsReadableByItsOwnerAlone) {
   ASSERT_TRUE(write_snapshot_file(path_, "a longer older one"));
   ASSERT_TRUE(write_snapshot_file(path_, "newer"));
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   std::size_t files = 0;

@@ -17,7 +17,8 @@ using Strings = std::vector<std::string>;
 
 class Store {
  public:
-  explicit Store(Limits limits = {}, std::size_t bytes_share = SIZE_MAX, std::vector<NamespaceBrokerSettings> ns = test_namespaces())
+  explicit Store(Limits limits = {}, std::size_t bytes_share = SIZE_MAX,
+                 std::vector<NamespaceBrokerSettings> ns = test_namespaces())
       : store(std::move(ns), limits, bytes_share, 1) {
     advance(0);
   }
@@ -25,7 +26,9 @@ class Store {
     auto& stream = store.open(p.ns, p.tenant);
     return store.publish(stream, std::make_shared<Publication>(std::move(p))).answer;
   }
-  HistoryPart all(NamespaceId ns, std::string_view tenant) { return store.read(store.find(ns, tenant), std::nullopt, {10'000, SIZE_MAX}); }
+  HistoryPart all(NamespaceId ns, std::string_view tenant) {
+    return store.read(store.find(ns, tenant), std::nullopt, {10'000, SIZE_MAX});
+  }
   void advance(std::int64_t ms) {
     now.monotonic_ms += ms;
     store.set_now(now);

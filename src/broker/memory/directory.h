@@ -13,11 +13,11 @@
 
 namespace sparc::broker {
 
-/// Ids with their tenants: kept while a connection with the id is attached and for `ttl_ms` after the last. Ids are kept as 128-bit
-/// hashes, so that one costs about 60 bytes.
+/// Ids with their tenants: kept while a connection with the id is attached and for `ttl_ms` after the last. Ids are kept as
+/// 128-bit hashes, so that one costs about 60 bytes.
 ///
-/// Limits:   `ids_max` pairs of id and tenant; a new one pushes out the pair that was detached longest ago; where all are attached
-///           it is not remembered, and counted.
+/// Limits:   `ids_max` pairs of id and tenant; a new one pushes out the pair that was detached longest ago; where all are
+///           attached it is not remembered, and counted.
 /// Thread:   confined to one.
 class Directory {
  public:

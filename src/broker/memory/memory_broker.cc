@@ -46,7 +46,8 @@ std::string MemoryBroker::snapshot(Now now) {
 
 Result<MemoryBroker::Restored> MemoryBroker::restore(std::string_view snapshot, Now now) {
   for (auto& door : doors_) {
-    if (door->part_.streams().counters().streams > 0) return fail("a snapshot is restored before anything else: streams exist already");
+    if (door->part_.streams().counters().streams > 0)
+      return fail("a snapshot is restored before anything else: streams exist already");
   }
   auto read = read_snapshot(snapshot, namespace_names());
   if (!read) return std::unexpected(std::move(read.error()));

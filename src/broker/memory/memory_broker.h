@@ -23,8 +23,8 @@ struct MemoryBrokerSettings {
   Limits limits;                                    // of the node; its shards divide what is a node's
 };
 
-/// One door per shard, with that shard's home part behind it. Each stream, id and bucket has a home shard, by hash of its key, that
-/// executes what concerns it; other shards reach it by messages.
+/// One door per shard, with that shard's home part behind it. Each stream, id and bucket has a home shard, by hash of its key,
+/// that executes what concerns it; other shards reach it by messages.
 ///
 /// Order:    what a home says to a shard (publications, answers, on_missed) stays in order. A shard's requests to one home are
 ///           executed in order. After `leave`, publications that are already under way still come.
@@ -45,8 +45,9 @@ class MemoryBroker {
   /// From now on publications are refused: the last thing before a drained node's snapshot. Any thread.
   void seal() { sealed_.store(true, std::memory_order_relaxed); }
 
-  /// The broker goes away, or comes back: doors answer `unavailable` meanwhile, but what was asked before is still done. Memberships
-  /// that begin or end meanwhile count; points are granted in full. Tells every listener. Drivers with one thread only.
+  /// The broker goes away, or comes back: doors answer `unavailable` meanwhile, but what was asked before is still done.
+  /// Memberships that begin or end meanwhile count; points are granted in full. Tells every listener. Drivers with one thread
+  /// only.
   void set_available(bool available);
   /// Streams are lost: the next use of each begins a new epoch. Memberships stay. Drivers with one thread only.
   void forget();
@@ -58,7 +59,8 @@ class MemoryBroker {
     std::uint64_t streams_of_unknown_namespaces = 0;
     std::size_t entries = 0;
   };
-  /// Before any shard runs. Errors: a snapshot that is damaged or of another version, streams that exist already; nothing is changed.
+  /// Before any shard runs. Errors: a snapshot that is damaged or of another version, streams that exist already; nothing is
+  /// changed.
   [[nodiscard]] Result<Restored> restore(std::string_view snapshot, Now now);
 
  private:
@@ -73,8 +75,8 @@ class MemoryBroker {
 
 /// A shard's way to the broker.
 ///
-/// Listener: never nested. A call that is not made from a callback gets what is due before it returns; what a callback asks for comes
-///           after that callback. `on_tick` comes before anything else: until then the time is 0.
+/// Listener: never nested. A call that is not made from a callback gets what is due before it returns; what a callback asks for
+///           comes after that callback. `on_tick` comes before anything else: until then the time is 0.
 class MemoryBroker::Door final : public Broker, private HomePart::Out {
  public:
   Door(MemoryBroker& broker, std::uint16_t shard, Post& post, std::uint64_t seed);
@@ -126,8 +128,8 @@ class MemoryBroker::Door final : public Broker, private HomePart::Out {
   std::uint16_t shard_;
   Listener* listener_ = nullptr;
   HomePart part_;
-  std::deque<Outbox> outboxes_;   // by shard; the own one is never used
-  std::deque<Message> inbox_;     // for this shard's listener
+  std::deque<Outbox> outboxes_;  // by shard; the own one is never used
+  std::deque<Message> inbox_;    // for this shard's listener
   bool delivering_ = false;
   std::uint64_t refused_ = 0;
 };

@@ -99,8 +99,8 @@ using Message = std::variant<PublicationPtr, std::unique_ptr<Request>, std::uniq
 class Post {
  public:
   virtual ~Post() = default;
-  /// Moves from `message` unless the answer is false: the receiver's mailbox is full and nothing was stored. What one shard posts to
-  /// another arrives there in order, by `MemoryBroker::Door::on_message`, never before this call returns.
+  /// Moves from `message` unless the answer is false: the receiver's mailbox is full and nothing was stored. What one shard posts
+  /// to another arrives there in order, by `MemoryBroker::Door::on_message`, never before this call returns.
   /// Thread: of the shard `from`.
   [[nodiscard]] virtual bool post(std::uint16_t from, std::uint16_t to, Message& message) = 0;
 };

@@ -14,8 +14,8 @@ namespace sparc::broker {
 /// call; a publication is lost, and a notice of it takes its place in the queue.
 ///
 /// Order:    what waits here is sent before anything newer, so a shard is told in the order in which things happened at the home.
-/// Loss:     a notice stands behind every answer about its stream that was given before the loss, so that no answer covers one up.
-///           Losses without an answer between them share a notice while it waits.
+/// Loss:     a notice stands behind every answer about its stream that was given before the loss, so that no answer covers one
+///           up. Losses without an answer between them share a notice while it waits.
 /// Limits:   answers and requests are bounded by those who wait for them; publications that are to be published (nobody need wait
 ///           for those) by `outage_queue_entries_max` and `outage_queue_bytes_max`. Notices: one per stream and answer.
 /// Thread:   of the sending shard.

@@ -18,7 +18,8 @@ std::optional<std::uint64_t> PublicationIds::find(const PublicationIdHash& id) c
   return number == free_slot ? std::nullopt : std::optional(numbered(number).offset);
 }
 
-std::size_t PublicationIds::remember(const PublicationIdHash& id, std::uint64_t offset, std::int64_t now_ms, std::size_t ids_max) {
+std::size_t PublicationIds::remember(const PublicationIdHash& id, std::uint64_t offset, std::int64_t now_ms,
+                                     std::size_t ids_max) {
   assert(!find(id));
   if ((order_.size() + 1) * 2 > slots_.size()) rebuild(slots_.empty() ? 16 : slots_.size() * 2);
   slots_[slot_of(id)] = first_ + order_.size();

@@ -10,8 +10,8 @@
 
 namespace sparc::broker {
 
-/// XXH3 of a publication id. Two ids that meet by accident are out of the question; who makes two meet on purpose may publish to the
-/// stream anyway, and could as well send the same id.
+/// XXH3 of a publication id. Two ids that meet by accident are out of the question; who makes two meet on purpose may publish to
+/// the stream anyway, and could as well send the same id.
 struct PublicationIdHash {
   std::uint64_t high = 0, low = 0;
   friend bool operator==(const PublicationIdHash&, const PublicationIdHash&) = default;

@@ -6,7 +6,8 @@
 namespace sparc::broker {
 
 /// Which item is the largest, kept up to date as sizes change: a binary heap whose items know their place. T has
-/// `std::size_t heap_at` and `std::size_t heap_size`; only this class writes heap_at, and `changed` follows each change of heap_size.
+/// `std::size_t heap_at` and `std::size_t heap_size`; only this class writes heap_at, and `changed` follows each change of
+/// heap_size.
 template <class T>
 class SizeHeap {
  public:

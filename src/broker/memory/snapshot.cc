@@ -41,8 +41,8 @@ void put_publication(std::string& out, const Publication& p) {
   put_texts(out, p.attachments);
   put_text(out, p.id);
   put(out, p.timestamp_ms);
-  const int flags = (p.policy.history ? flag_history : 0) | (p.policy.is_volatile ? flag_volatile : 0) |
-                    (p.policy.latest ? flag_latest : 0);
+  const int flags =
+      (p.policy.history ? flag_history : 0) | (p.policy.is_volatile ? flag_volatile : 0) | (p.policy.latest ? flag_latest : 0);
   put(out, static_cast<std::uint8_t>(flags));
   put(out, p.policy.ttl_ms);
   put_text(out, p.latest_key);
@@ -163,7 +163,8 @@ StreamImage read_stream(Reader& in, StreamKey key) {
   return stream;
 }
 
-std::vector<std::optional<NamespaceId>> match_namespaces(const std::vector<std::string>& names, std::span<const std::string> known) {
+std::vector<std::optional<NamespaceId>> match_namespaces(const std::vector<std::string>& names,
+                                                         std::span<const std::string> known) {
   std::vector<std::optional<NamespaceId>> out(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
     for (std::size_t k = 0; k < known.size(); ++k) {

@@ -2,7 +2,8 @@
 // What a drained node writes for its successor: every stream's entries, ids and latest values, as bytes.
 //
 // Format, little-endian: "SPRCSNAP" | u32 version | u64 payload bytes | u64 XXH3 of the payload | payload.
-// Payload: i64 Unix ms | u32 namespaces, each a text | u64 streams, each as SnapshotWriter::add writes it. A text is u32 bytes | bytes.
+// Payload: i64 Unix ms | u32 namespaces, each a text | u64 streams, each as SnapshotWriter::add writes it. A text is u32 bytes |
+// bytes.
 
 #include <cstdint>
 #include <memory>
@@ -35,11 +36,11 @@ struct StreamImage {
   };
   StreamKey key;
   std::string epoch;
-  std::uint64_t last = 0;          // offset of the newest entry ever appended
-  std::int64_t unused_ms = 0;      // since the last use
-  std::vector<Entry> entries;      // consecutive offsets, the last of them is `last`
-  std::vector<Id> ids;             // oldest first
-  std::vector<Latest> latest;      // least recently written first
+  std::uint64_t last = 0;      // offset of the newest entry ever appended
+  std::int64_t unused_ms = 0;  // since the last use
+  std::vector<Entry> entries;  // consecutive offsets, the last of them is `last`
+  std::vector<Id> ids;         // oldest first
+  std::vector<Latest> latest;  // least recently written first
 };
 
 /// Writes snapshots, stream by stream.

@@ -50,12 +50,12 @@ bool sync_folder_of(const std::string& path) {
 }
 
 Result<std::string> read_all(int fd, const std::string& path, std::uint64_t bytes_max) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return system_failure("read", path);
   if (!S_ISREG(status.st_mode)) return fail("the snapshot " + path + " is not a file");
   if (static_cast<std::uint64_t>(status.st_size) > bytes_max) {
-    return fail("the snapshot " + path + " has " + std::to_string(status.st_size) + " bytes, at most " + std::to_string(bytes_max) +
-                " are read");
+    return fail("the snapshot " + path + " has " + std::to_string(status.st_size) + " bytes, at most " +
+                std::to_string(bytes_max) + " are read");
   }
   std::string out(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t have = 0;
@@ -95,7 +95,8 @@ Result<void> write_snapshot_file(const std::string& path, std::string_view bytes
 Result<std::optional<std::string>> take_snapshot_file(const std::string& path, std::uint64_t bytes_max) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid() && errno == ENOENT) return std::optional<std::string>();
-  Result<std::string> bytes = fd.valid() ? read_all(fd.get(), path, bytes_max) : Result<std::string>(system_failure("opened", path));
+  Result<std::string> bytes =
+      fd.valid() ? read_all(fd.get(), path, bytes_max) : Result<std::string>(system_failure("opened", path));
   if (::unlink(path.c_str()) != 0) return system_failure("removed", path);
   if (!sync_folder_of(path)) return system_failure("removed durably", path);
   if (!bytes) return std::unexpected(std::move(bytes.error()));

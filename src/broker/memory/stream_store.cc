@@ -164,8 +164,8 @@ void StreamStore::append(Stream& stream, PublicationPtr publication, std::int64_
 
 void StreamStore::remember_latest(Stream& stream, const PublicationPtr& publication) {
   if (!stream.latest) stream.latest = std::make_unique<LatestValues>();
-  counters_.latest_evicted += stream.latest->write(publication, now_.monotonic_ms,
-                                                   {limits_.latest_values_max, settings_of(stream).bytes_max});
+  counters_.latest_evicted +=
+      stream.latest->write(publication, now_.monotonic_ms, {limits_.latest_values_max, settings_of(stream).bytes_max});
 }
 
 void StreamStore::drop_oldest_entry(Stream& stream) {
@@ -289,16 +289,15 @@ void StreamStore::restore(StreamImage&& image, std::int64_t since_ms) {
   for (auto& id : image.ids) {
     if (!stream.ids) stream.ids = std::make_unique<PublicationIds>();
     if (!stream.ids->find(id.id)) {
-      counters_.ids_forgotten_early +=
-          stream.ids->remember(id.id, id.offset, at(id.age_ms), limits_.publication_ids_max);
+      counters_.ids_forgotten_early += stream.ids->remember(id.id, id.offset, at(id.age_ms), limits_.publication_ids_max);
     }
   }
   for (auto& value : image.latest) {
     if (!stream.latest) stream.latest = std::make_unique<LatestValues>();
     for (std::uint32_t room : value.rooms) stream.latest->put(value.publication, room, at(value.age_ms));
   }
-  while (stream.latest && (stream.latest->size() > limits_.latest_values_max ||
-                           stream.latest->bytes() > settings_of(stream).bytes_max)) {
+  while (stream.latest &&
+         (stream.latest->size() > limits_.latest_values_max || stream.latest->bytes() > settings_of(stream).bytes_max)) {
     stream.latest->evict_oldest();
     ++counters_.latest_evicted;
   }

@@ -24,7 +24,7 @@ namespace sparc::broker {
 
 /// What the broker needs to know of a configured namespace; its index in the list is its NamespaceId.
 struct NamespaceBrokerSettings {
-  std::string name;             // matches the streams of a snapshot
+  std::string name;  // matches the streams of a snapshot
   bool history = false;
   std::size_t entries_max = 0;  // of a stream; 0 here and below: as Limits says
   std::size_t bytes_max = 0;    // entries and latest values, each for itself
@@ -33,29 +33,30 @@ struct NamespaceBrokerSettings {
 
 /// Events since the start, then what is kept now.
 struct StreamCounters {
-  std::uint64_t publications = 0;        // accepted, repeated ones not counted
+  std::uint64_t publications = 0;  // accepted, repeated ones not counted
   std::uint64_t numbered = 0;
-  std::uint64_t repeated = 0;            // answered from a remembered id
+  std::uint64_t repeated = 0;  // answered from a remembered id
   std::uint64_t trimmed_by_entries = 0;
   std::uint64_t trimmed_by_bytes = 0;
   std::uint64_t trimmed_by_ttl = 0;
-  std::uint64_t trimmed_by_node = 0;     // the largest stream's oldest, for the bound of all streams
-  std::uint64_t ids_forgotten_early = 0; // more than publication_ids_max within their time
-  std::uint64_t latest_evicted = 0;      // by number or bytes
+  std::uint64_t trimmed_by_node = 0;      // the largest stream's oldest, for the bound of all streams
+  std::uint64_t ids_forgotten_early = 0;  // more than publication_ids_max within their time
+  std::uint64_t latest_evicted = 0;       // by number or bytes
   std::uint64_t latest_expired = 0;
-  std::uint64_t streams_expired = 0;     // the next use begins a new epoch
+  std::uint64_t streams_expired = 0;  // the next use begins a new epoch
 
   std::size_t streams = 0;
   std::size_t entries = 0;
-  std::size_t bytes = 0;                 // of entries and latest values
+  std::size_t bytes = 0;  // of entries and latest values
   std::size_t ids = 0;
   std::size_t latest_values = 0;
 };
 
 /// One home part's streams. Pure: time comes by `set_now`, randomness by the seed of the epochs.
 ///
-/// Limits:   per stream entries_max, bytes_max, ttl_ms, latest_values_max, latest_ttl_ms, publication_ids_max, publication_id_ttl_ms;
-///           over all streams `bytes_share`: the largest loses its oldest entry, or where it has none its oldest latest value.
+/// Limits:   per stream entries_max, bytes_max, ttl_ms, latest_values_max, latest_ttl_ms, publication_ids_max,
+///           publication_id_ttl_ms; over all streams `bytes_share`: the largest loses its oldest entry, or where it has none its
+///           oldest latest value.
 /// Lifetime: a Stream lives until `set_now` finds it unused for stream_meta_ttl_ms, or `clear`.
 /// Thread:   confined to one.
 class StreamStore {
@@ -63,8 +64,8 @@ class StreamStore {
   struct Stream {
     StreamKey key;
     std::string epoch;
-    std::uint64_t last = 0;               // offset of the newest entry ever appended
-    std::vector<std::uint16_t> shards;    // members, sorted: kept here by the store's owner, for one look-up a publication
+    std::uint64_t last = 0;             // offset of the newest entry ever appended
+    std::vector<std::uint16_t> shards;  // members, sorted: kept here by the store's owner, for one look-up a publication
     std::int64_t used_ms = 0;
 
    private:
