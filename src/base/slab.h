@@ -27,6 +27,9 @@ struct ConnectionId {
 template <class T, std::size_t chunk_slots = 256>
 class Slab {
  public:
+  /// Generations have 24 bits, so that a handle and its shard fit into 64.
+  static constexpr std::uint32_t generation_mask = (1U << 24) - 1;
+
   template <class... Args>
   ConnectionId emplace(Args&&... args) {
     std::uint32_t slot;
@@ -59,7 +62,7 @@ class Slab {
     if (find(id) == nullptr) return false;
     Slot& s = at(id.slot);
     s.value.reset();
-    ++s.generation;
+    s.generation = (s.generation + 1) & generation_mask;
     free_.push_back(id.slot);
     --live_;
     return true;

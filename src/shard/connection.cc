@@ -151,6 +151,7 @@ void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason)
     c.announced = false;
     counters_->sessions.set(counters_->sessions.get() - 1);
     if (session.kind == session::Session::Kind::user) {
+      parts_.host.client_gone(id);
       parts_.host.release(session.identity);
       if (!session.identity.anonymous) {
         parts_.broker.detached(broker::IdKind::user, session.identity.user_id, session.identity.tenant_id);

@@ -94,6 +94,8 @@ class Host {
   virtual void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle) = 0;
   virtual void service_result(ConnectionId id, protocol::Result result) = 0;
   virtual void service_gone(ConnectionId id) = 0;
+  /// A user's connection ended: its events need no order any more.
+  virtual void client_gone(ConnectionId id) { (void)id; }
   virtual void service_watch(ConnectionId id, const ServiceIdentity& service, bool connected, bool disconnected) = 0;
 
   virtual void client_connected(const ClientInfo& client, NamespaceId ns) = 0;

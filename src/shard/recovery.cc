@@ -111,6 +111,13 @@ void Shard::on_refill(ConnectionId id, NamespaceId ns, broker::HistoryPart part)
   take_part(id.slot, *c, *state, *lane, part);
 }
 
+void Shard::read_stream(const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits,
+                        std::move_only_function<void(broker::HistoryPart)> done) {
+  const broker::Ticket ticket = ++last_ticket_;
+  history_.emplace(ticket, std::move(done));
+  parts_.broker.read(ticket, stream, std::move(since), limits);
+}
+
 void Shard::on_history_request(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::History& history) {
   session::NamespaceState* state = joined(id, c, request, history.ns);
   if (state == nullptr || !within_rates(id, c, request, state->ns)) return;

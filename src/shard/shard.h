@@ -96,6 +96,9 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   // From the node.
   void respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive);
   void publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done);
+  /// A part of a stream, whoever may see it: for operators.
+  void read_stream(const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits,
+                   std::move_only_function<void(broker::HistoryPart)> done);
   void answer_event(ConnectionId id, std::int64_t request, EventAnswer answer);
   void invoke(ConnectionId service, std::string_view call_id, std::string_view event, std::string_view data,
               std::span<const std::string> attachments, std::uint32_t deadline_ms);

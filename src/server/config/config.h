@@ -134,7 +134,7 @@ struct Config {
   std::uint32_t ping_interval_ms = 30'000;
   std::uint32_t ping_timeout_ms = 5'000;
   std::uint32_t token_expiring_s = 60;  // how long before a token's end its connection is told
-  bool deflate_enabled = true;
+  bool deflate_enabled = false;
   std::size_t deflate_threshold_bytes = 1'024;
   std::uint8_t deflate_window_bits = 12;
   std::uint32_t drain_ms = 5'000;

@@ -163,7 +163,7 @@ Fields operation() {
       field<&Config::dev_keys>("dev_keys",
                                "Keys that everybody knows where none are set. Refused unless `host` is a loopback address, which "
                                "it is by default then."),
-      field<&Config::dev_echo>("dev_echo", "Answers the client event `echo` with its data."),
+      field<&Config::dev_echo>("dev_echo", "Every message on /echo comes back as it came, without a token: for conformance suites and benchmarks."),
   };
 }
 

@@ -29,7 +29,7 @@ std::expected<Value, SyntaxError> convert(const nlohmann::ordered_json& json, st
     for (const auto& [key, child] : json.items()) {
       auto value = convert(child, depth + 1);
       if (!value) return value;
-      out.members.emplace_back(key, std::move(*value));
+      out.members.push_back({key, std::move(*value)});
     }
   } else {
     return std::unexpected(SyntaxError{"null is not used here: leave the key out", 0, 0});

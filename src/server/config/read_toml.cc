@@ -1,3 +1,12 @@
+// Where the parser asserts (and in a release would assume) that its input is well-formed, it refuses it here.
+#undef NDEBUG
+namespace sparc::config {
+struct NotToml {};
+}  // namespace sparc::config
+#define TOML_ASSERT(condition)                       \
+  if (!(condition)) throw ::sparc::config::NotToml { \
+    }
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -6,6 +15,7 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
+#include "server/config/prescan.h"
 #include "server/config/value.h"
 
 namespace sparc::config {
@@ -25,11 +35,11 @@ std::expected<Value, SyntaxError> convert_table(const toml::table& table, std::s
     // A complaint about a value points at its key: a table's own source is where its first key stands.
     value->line = key.source().begin.line;
     value->column = key.source().begin.column;
-    out.members.emplace_back(std::string(key.str()), std::move(*value));
+    out.members.push_back({std::string(key.str()), std::move(*value)});
   }
   // toml++ sorts by key; complaints and entries are wanted in the order of the text.
-  std::stable_sort(out.members.begin(), out.members.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.second.line, a.second.column) < std::pair(b.second.line, b.second.column);
+  std::sort(out.members.begin(), out.members.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.value.line, a.value.column) < std::pair(b.value.line, b.value.column);
   });
   return out;
 }
@@ -87,8 +97,9 @@ std::string without_quoted_text(std::string_view description) {
 
 }  // namespace
 
-std::expected<Value, SyntaxError> read_toml(std::string_view text) {
+std::expected<Value, SyntaxError> read_toml(std::string_view text) try {
   if (text.size() > config_bytes_max) return std::unexpected(SyntaxError{"larger than 1 MiB", 0, 0});
+  if (auto error = prescan_toml(text)) return std::unexpected(std::move(*error));
   toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const auto& error = parsed.error();
@@ -98,6 +109,8 @@ std::expected<Value, SyntaxError> read_toml(std::string_view text) {
     return std::unexpected(SyntaxError{std::move(message), line, error.source().begin.column});
   }
   return convert(parsed.table(), 0);
+} catch (const NotToml&) {
+  return std::unexpected(SyntaxError{"not TOML", 0, 0});
 }
 
 }  // namespace sparc::config

@@ -115,12 +115,12 @@ void put(Value& table, std::string_view name, Value value) {
   const auto dot = name.find('.');
   const std::string head(name.substr(0, dot));
   if (dot == std::string_view::npos) {
-    table.members.emplace_back(head, std::move(value));
+    table.members.push_back({head, std::move(value)});
     return;
   }
-  auto at = std::find_if(table.members.begin(), table.members.end(), [&](const auto& m) { return m.first == head; });
-  if (at == table.members.end()) at = table.members.insert(table.members.end(), {head, Value::table()});
-  put(at->second, name.substr(dot + 1), std::move(value));
+  auto at = std::find_if(table.members.begin(), table.members.end(), [&](const auto& m) { return m.name == head; });
+  if (at == table.members.end()) at = table.members.insert(table.members.end(), Value::Member{head, Value::table()});
+  put(at->value, name.substr(dot + 1), std::move(value));
 }
 
 const Value* member(const Value& table, std::string_view name) {

@@ -93,13 +93,13 @@ void append_toml(std::string& out, const Value& value) {
       out += '{';
       for (std::size_t i = 0; i < value.members.size(); ++i) {
         out += i == 0 ? " " : ", ";
-        if (bare_key(value.members[i].first)) {
-          out += value.members[i].first;
+        if (bare_key(value.members[i].name)) {
+          out += value.members[i].name;
         } else {
-          append_toml_text(out, value.members[i].first);
+          append_toml_text(out, value.members[i].name);
         }
         out += " = ";
-        append_toml(out, value.members[i].second);
+        append_toml(out, value.members[i].value);
       }
       out += value.members.empty() ? "}" : " }";
       return;

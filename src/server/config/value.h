@@ -5,7 +5,6 @@
 #include <expected>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace sparc::config {
@@ -17,7 +16,8 @@ struct Value {
   std::int64_t integer = 0;
   std::string text;  // of a text; of a number its decimal form
   std::vector<Value> items;
-  std::vector<std::pair<std::string, Value>> members;
+  struct Member;
+  std::vector<Member> members;
   std::uint32_t line = 0;  // 1-based; 0: not from a file
   std::uint32_t column = 0;
 
@@ -26,6 +26,11 @@ struct Value {
   static Value of(std::string value);
   static Value list(std::vector<Value> items);
   static Value table();
+};
+
+struct Value::Member {
+  std::string name;
+  Value value;
 };
 
 [[nodiscard]] std::string_view name_of(Value::Kind kind);
