@@ -161,18 +161,21 @@ void Node::revoke(const auth::TokenHash& token, std::int64_t expires_ms, Now now
   any_revoked_.store(true, std::memory_order_release);
 }
 
-bool Node::refresh_keys() { return keys_->on_unknown_key(auth::KeyPurpose::user); }
+bool Node::refresh_keys() {
+  const bool user = keys_->on_unknown_key(auth::KeyPurpose::user);
+  return keys_->on_unknown_key(auth::KeyPurpose::service) || user;  // whose key it is cannot be told from the token
+}
 
 void Node::use_documents(KeyDocuments documents) {
   std::vector<std::string> warnings;
   const std::lock_guard lock(settings_mutex_);
-  documents_ = std::move(documents);
-  auto authority = authority_of(config_, documents_, warnings);
-  if (!authority) {
-    log_.error("keys not changed", {{"reason", authority.error().message}});
-    return;
+  auto authority = authority_of(config_, documents, warnings);
+  if (authority) {
+    documents_ = std::move(documents);
+    authority_.keys = authority->keys;
+  } else {
+    log_.error("keys not changed", {{"reason", authority.error().message}});  // tokens that wait for keys are still answered
   }
-  authority_.keys = authority->keys;
   for (const auto& thread : threads_) {
     thread->post([keys = authority_.keys](IoThread& there) { there.shard().keys_changed(keys); });
   }
