@@ -77,7 +77,9 @@ Result<void> Node::listen() {
   options.host = config_.admin_host;
   options.port = *config_.admin_port;
   options.sharing = net::ListenOptions::Port::first;
-  return threads_[0]->listen_admin(options);
+  if (auto opened = threads_[0]->listen_admin(options); !opened) return opened;
+  log_.info("operators are served on an address of their own", {{"adminPort", std::to_string(threads_[0]->admin_port())}});
+  return {};
 }
 
 Result<std::shared_ptr<const net::TlsContext>> Node::load_tls(const config::Config& config) {
