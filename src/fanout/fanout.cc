@@ -155,6 +155,7 @@ void Fanout::open(hub::Stream& stream, State& s, Now now) {
   s.pending.clear();
   for (const Pending& item : pending) {
     render_pending(job, item, now);
+    if (item.publication) job.publications.push_back(item.publication);
     if (item.publication && item.publication->offset != 0) job.last = {item.publication->epoch, item.publication->offset};
   }
 }
@@ -398,6 +399,7 @@ void Fanout::settle(hub::MembershipList list, const hub::Stream& stream) {
 
 void Fanout::close(Job& job) {
   for (hub::Room* room : job.rooms) hub_.close_cursor(*room);
+  for (const PublicationPtr& publication : job.publications) sink_.served(*publication);
 }
 
 bool Fanout::hold(hub::Stream& stream, const hub::Room& room, hub::ClassKey key, const Pending& pending, std::uint32_t every_ms, Now now) {

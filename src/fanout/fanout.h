@@ -45,6 +45,8 @@ class Sink {
   virtual void begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uint32_t end) = 0;
   /// For the connection's lane; it is flushed at the end of the turn.
   virtual void push(std::uint32_t slot, NamespaceId ns, session::Entry entry) = 0;
+  /// Every member of the shard was served, or has it in its lane.
+  virtual void served(const Publication& publication) = 0;
 };
 
 /// How a namespace's streams are served.
@@ -135,6 +137,7 @@ class Fanout {
     std::uint8_t priority = 0;
     Position last;              // of the last numbered publication in it
     std::vector<ClassRun> runs;
+    std::vector<PublicationPtr> publications;
     std::vector<hub::Room*> rooms;   // whose cursors it holds
     std::size_t run_at = 0, member_at = 0;
   };

@@ -80,19 +80,19 @@ constexpr NamespaceMetric namespace_metrics[] = {
 };
 
 void append_lag(Text& text, const Node& node) {
-  text.begin("publish_lag_seconds", "histogram", "From the acceptance of a publication to the end of its first fan-out turn.");
-  using Lag = decltype(Counters::lag_us);
+  text.begin("publish_lag_seconds", "histogram", "From the acceptance of a publication to the turn in which its fan-out on a shard ended.");
+  using Lag = decltype(Counters::lag_ms);
   std::uint64_t total = 0, sum = 0;
   std::string name = "sparc_websocket_publish_lag_seconds";
   for (std::size_t bucket = 0; bucket < Lag::buckets; ++bucket) {
-    for (const auto& thread : node.threads()) total += thread->shard().counters().lag_us.count(bucket);
+    for (const auto& thread : node.threads()) total += thread->shard().counters().lag_ms.count(bucket);
     char bound[32] = "+Inf";
-    if (bucket + 1 < Lag::buckets) std::snprintf(bound, sizeof bound, "%g", static_cast<double>(Lag::bound(bucket)) / 1e6);
+    if (bucket + 1 < Lag::buckets) std::snprintf(bound, sizeof bound, "%g", static_cast<double>(Lag::bound(bucket)) / 1e3);
     text.out += name + "_bucket{le=\"" + bound + "\"} " + std::to_string(total) + '\n';
   }
-  for (const auto& thread : node.threads()) sum += thread->shard().counters().lag_us.sum();
+  for (const auto& thread : node.threads()) sum += thread->shard().counters().lag_ms.sum();
   char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.6f", static_cast<double>(sum) / 1e6);
+  std::snprintf(seconds, sizeof seconds, "%.6f", static_cast<double>(sum) / 1e3);
   text.out += name + "_sum " + seconds + '\n' + name + "_count " + std::to_string(total) + '\n';
 }
 

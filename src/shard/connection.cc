@@ -21,7 +21,7 @@ std::optional<ConnectionId> Shard::on_open(Peer peer) {
   const ConnectionId id = connections_.emplace();
   Connection& c = *find(id);
   c.http = std::make_unique<HttpPhase>(settings_->limits);
-  c.peer = std::make_unique<Peer>(std::move(peer));
+  c.peer = std::move(peer);
   c.received_ms = now_.monotonic_ms;
   c.opened_wall_ms = now_.wall_ms;
   c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
@@ -336,7 +336,7 @@ ConnectionId Shard::from_public_id(std::string_view text) const {
 ClientInfo Shard::client_info(ConnectionId id, const Connection& c) {
   const Identity& identity = c.session->identity;
   ClientInfo out{public_id(id), identity.user_id, identity.tenant_id, identity.organization_id, identity.roles, {}, c.opened_wall_ms,
-                 now_.wall_ms - (now_.monotonic_ms - c.received_ms), c.peer->address};
+                 now_.wall_ms - (now_.monotonic_ms - c.received_ms), c.peer.address};
   for (const session::NamespaceState& state : c.session->namespaces) {
     out.subscriptions.emplace_back(settings_->namespaces[state.ns].name, rooms_of(state));
   }

@@ -64,7 +64,7 @@ struct Connection {
   std::int64_t opened_wall_ms = 0;
   std::int64_t leave_ms = 0;                // draining: when it is asked to go
   const Anonymous* anonymous = nullptr;     // of its path; owned by the settings, which the connection's shard keeps
-  std::unique_ptr<Peer> peer;               // owned
+  Peer peer;
 };
 
 }  // namespace sparc::shard

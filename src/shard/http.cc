@@ -155,7 +155,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   auto anonymous = std::find_if(settings_->anonymous.begin(), settings_->anonymous.end(),
                                 [&](const Anonymous& a) { return a.path == request.path; });
   const bool echo = settings_->dev_echo && request.path == "/echo";
-  parts_.host.access({c.peer->address, request.path, {}, {}, 101});
+  parts_.host.access({c.peer.address, request.path, {}, {}, 101});
   if (!c.http->exchanges.empty()) {
     return refuse_upgrade(id, c, error_response(400, Code::BAD_REQUEST, "an upgrade may not follow unanswered requests on one connection"));
   }
@@ -164,7 +164,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   }
   const Header retry[] = {{"Retry-After", "1"}};
   if (draining_) return refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, "the server is restarting", retry));
-  if (!admit_handshake(*c.peer)) {
+  if (!admit_handshake(c.peer)) {
     return refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, "too many handshakes (limits.address_handshakes, limits.node_handshakes)", retry));
   }
   if (!origin_allowed(request)) {

@@ -105,6 +105,10 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   }
 }
 
+void Shard::served(const Publication& publication) {
+  counters_->lag_ms.record(static_cast<std::uint64_t>(std::max<std::int64_t>(now_.wall_ms - publication.timestamp_ms, 0)));
+}
+
 void Shard::after_push(std::uint32_t slot, Connection& c, session::PushResult result) {
   if (result == session::PushResult::overflow) {
     counters_->slow_consumers.add();

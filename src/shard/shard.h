@@ -220,6 +220,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   std::ptrdiff_t send(std::uint32_t slot, std::string_view block) override;
   void begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uint32_t end) override;
   void push(std::uint32_t slot, NamespaceId ns, session::Entry entry) override;
+  void served(const Publication& publication) override;
   void after_push(std::uint32_t slot, Connection& c, session::PushResult result);
   void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
   void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) override;
