@@ -1,0 +1,566 @@
+"""HTTP against the real server: every call of the API, access, refusals, keep-alive, pipelining, the OpenAPI document."""
+
+import json
+import pathlib
+import re
+import unittest
+
+from harness import API_KEY, ServerTest, service_token, token
+
+PUBLISHED_DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "openapi.json"
+TENANT_KEY, READER_KEY = "key-of-tenant-t1", "key-that-may-only-read"
+KEYS = f"""
+api_keys = [
+  {{ name = "tenant", key = "{TENANT_KEY}", scopes = ["publish", "read", "disconnect"], tenant = "t1" }},
+  {{ name = "reader", key = "{READER_KEY}", scopes = ["read"] }},
+]
+"""
+EVENT = {"namespace": "alerts", "room": "tenant:t1", "event": "alert:created", "data": {"id": "a1"}}
+
+
+class ApiTest(ServerTest):
+    config = KEYS
+
+    def refused(self, status, code, method, path, body=None, key=API_KEY, **more):
+        answer = self.server.http(method, path, body, key, **more)
+        self.assertEqual(answer.status, status, answer.body)
+        self.assertEqual(answer.code, code)
+        self.assertTrue(answer.message)
+        return answer
+
+
+class Access(ApiTest):
+    CALLS = [("POST", "broadcast"), ("GET", "connections"), ("GET", "rooms"), ("GET", "presence"), ("GET", "history"),
+             ("POST", "disconnect"), ("GET", "rollout")]
+
+    async def test_without_a_key_nothing_is_answered(self):
+        for method, name in self.CALLS:
+            with self.subTest(name):
+                self.refused(401, "UNAUTHENTICATED", method, "/api/v1/" + name, key=None)
+                self.refused(401, "UNAUTHENTICATED", method, "/api/v1/" + name, key="wrong")
+
+    async def test_users_tokens_never_qualify(self):
+        for credential in (token(roles=("admin",)), token(roles=("admin",), aud="sparc-service", scope="publish read")):
+            for method, name in self.CALLS:
+                with self.subTest(name):
+                    self.refused(401, "UNAUTHENTICATED", method, "/api/v1/" + name, key=None,
+                                 headers={"Authorization": "Bearer " + credential})
+
+    async def test_a_key_may_come_as_bearer(self):
+        answer = self.server.http("GET", "/api/v1/rooms", key=None, headers={"Authorization": "bearer " + API_KEY})
+        self.assertEqual(answer.status, 200)
+
+    async def test_a_service_token_opens_what_its_scope_names(self):
+        def ask(method, name, body=None, **claims):
+            return self.server.http(method, "/api/v1/" + name, body, None, {"Authorization": "Bearer " + service_token(**claims)}).status
+
+        self.assertEqual(ask("GET", "rooms", scope="read"), 200)
+        self.assertEqual(ask("POST", "broadcast", EVENT, scope="read"), 403)
+        self.assertEqual(ask("POST", "broadcast", EVENT, scope="publish"), 200)
+        self.assertEqual(ask("POST", "broadcast", EVENT, scope="publish", tenant="t2"), 403)
+        self.assertEqual(ask("GET", "rooms", scope=""), 403)
+        self.assertEqual(ask("GET", "rooms", lifetime_s=-60), 401)
+        self.assertEqual(ask("GET", "rooms", secret="x" * 40), 401)
+
+    async def test_a_missing_scope_is_forbidden(self):
+        for method, name in (("POST", "broadcast"), ("POST", "disconnect"), ("GET", "rollout")):
+            self.refused(403, "FORBIDDEN", method, "/api/v1/" + name, {}, READER_KEY)
+
+    async def test_a_key_of_a_tenant_publishes_to_it_alone(self):
+        self.assertEqual(self.server.http("POST", "/api/v1/broadcast", EVENT, TENANT_KEY).status, 200)
+        for room in ("tenant:t2", "tenant:t2/user:u1", "system"):
+            self.refused(403, "FORBIDDEN", "POST", "/api/v1/broadcast", {**EVENT, "room": room}, TENANT_KEY)
+        self.refused(403, "FORBIDDEN", "GET", "/api/v1/rollout", key=TENANT_KEY)
+        self.refused(403, "FORBIDDEN", "POST", "/api/v1/disconnect", {"tenantId": "t2"}, TENANT_KEY)
+        self.refused(403, "FORBIDDEN", "POST", "/api/v1/disconnect", {"token": "x"}, TENANT_KEY)
+
+    async def test_a_key_of_a_tenant_sees_it_alone(self):
+        for tenant in ("t1", "t2"):
+            await (await self.user("u1", tenant)).join()
+        for path in ("connections", "rooms"):
+            shown = self.server.http("GET", f"/api/v1/{path}?tenantId=t2", key=TENANT_KEY).json
+            self.assertEqual({item["tenantId"] for item in shown[path]}, {"t1"})
+        self.server.publish("alerts", "tenant:t2", "secret", {})
+        events = self.server.http("GET", "/api/v1/history?namespace=alerts&tenantId=t2", key=TENANT_KEY).json["events"]
+        self.assertNotIn("secret", [e["event"] for e in events])
+
+
+class Broadcast(ApiTest):
+    def post(self, body, **more):
+        return self.server.http("POST", "/api/v1/broadcast", body, **more)
+
+    async def test_one_is_answered_with_its_position(self):
+        first, second = self.post(EVENT), self.post(EVENT)
+        self.assertEqual((first.status, first.headers["Content-Type"]), (200, "application/json"))
+        self.assertEqual(second.json, {"epoch": first.json["epoch"], "offset": first.json["offset"] + 1})
+        self.assertEqual(self.post({**EVENT, "namespace": "video"}).json, {})
+
+    async def test_several_are_published_in_order_and_answered_one_by_one(self):
+        tenant = self.fresh_tenant()
+        client = await self.user("u1", tenant)
+        await client.join()
+        items = [{**EVENT, "room": f"tenant:{tenant}", "data": n} for n in range(20)]
+        items[7] = {**items[7], "namespace": "alarms"}
+        items[9] = 17
+        answer = self.post(items)
+        self.assertEqual((answer.status, len(answer.json)), (200, 20))
+        self.assertEqual(answer.json[7]["error"]["code"], "UNKNOWN_NAMESPACE")
+        self.assertEqual(answer.json[9]["error"]["code"], "BAD_REQUEST")
+        offsets = [a["offset"] for a in answer.json if "offset" in a]
+        self.assertEqual(offsets, list(range(1, 19)))
+        for n in (n for n in range(20) if n not in (7, 9)):
+            self.assertEqual((await client.event())["data"], n)
+        self.assertEqual(self.post([]).json, [])
+
+    async def test_a_thousand_at_most(self):
+        self.assertEqual(len(self.post([EVENT] * 1000).json), 1000)
+        self.refused(400, "BAD_REQUEST", "POST", "/api/v1/broadcast", [EVENT] * 1001)
+
+    async def test_faults_name_what_is_wrong(self):
+        for body, word in (("", "JSON"), ("{", "JSON"), ('{"a":tru}', "JSON"), (b"\xff", "JSON"), (17, "object"),
+                           ({**EVENT, "namespace": 7}, "namespace"), ({"room": "tenant:t1", "event": "x"}, "namespace"),
+                           ({**EVENT, "event": ""}, "event"), ({**EVENT, "event": "x" * 257}, "256"),
+                           ({"namespace": "alerts", "event": "x"}, "room"), ({**EVENT, "rooms": ["tenant:t1"]}, "rooms"),
+                           ({**EVENT, "room": "camera:7"}, "tenant"), ({**EVENT, "room": "role:admin"}, "tenant"),
+                           ({**EVENT, "room": "tenant:a/b/c\n"}, ""), ({**EVENT, "publicationId": "x" * 129}, "publicationId"),
+                           ({"namespace": "alerts", "event": "x", "rooms": ["tenant:a", "tenant:b"]}, "one tenant"),
+                           ({"namespace": "alerts", "event": "x", "rooms": ["tenant:a", "system"]}, "public"),
+                           ({"namespace": "alerts", "event": "x", "rooms": []}, "room")):
+            with self.subTest(str(body)[:60]):
+                answer = self.refused(400, "BAD_REQUEST", "POST", "/api/v1/broadcast", body)
+                self.assertIn(word, answer.message)
+
+    async def test_an_unknown_namespace_is_404(self):
+        answer = self.refused(404, "UNKNOWN_NAMESPACE", "POST", "/api/v1/broadcast", {**EVENT, "namespace": "alarms"})
+        self.assertIn("alerts", answer.message)
+
+    async def test_a_retry_with_the_same_publication_id_is_answered_alike(self):
+        body = {**EVENT, "publicationId": "retry-1"}
+        self.assertEqual(self.post(body).json, self.post(body).json)
+
+    async def test_an_id_in_two_tenants_is_ambiguous_until_the_tenant_is_named(self):
+        first, second = await self.user("twin", "twins-1"), await self.user("twin", "twins-2")
+        for client in (first, second):
+            await client.join()
+        body = {**EVENT, "room": "user:twin"}
+        self.assertIn("ambiguous", self.refused(400, "BAD_REQUEST", "POST", "/api/v1/broadcast", body).message)
+        self.assertEqual(self.post({**body, "tenantId": "twins-2"}).status, 200)
+        self.assertEqual((await second.event())["room"], "user:twin")
+
+    async def test_an_id_that_nobody_has_is_accepted(self):
+        self.assertEqual((self.post({**EVENT, "room": "user:nobody-ever"}).status), 200)
+
+    async def test_further_arguments_arrive_as_args(self):
+        tenant = self.fresh_tenant()
+        client = await self.user("u1", tenant)
+        await client.join()
+        self.post({**EVENT, "room": f"tenant:{tenant}", "args": [1, {"b": [2]}]})
+        self.assertEqual((await client.event())["args"], [1, {"b": [2]}])
+
+    async def test_a_body_that_is_too_long_is_413(self):
+        body = json.dumps({**EVENT, "data": "x" * 1048576})
+        answer = self.server.http("POST", "/api/v1/broadcast", body)
+        self.assertEqual((answer.status, answer.code), (413, "PAYLOAD_TOO_LARGE"))
+
+
+class Operating(ApiTest):
+    def get(self, path, **more):
+        answer = self.server.http("GET", "/api/v1/" + path, **more)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json
+
+    async def test_connections_are_listed_with_what_they_hold(self):
+        tenant = self.fresh_tenant()
+        client = await self.user("u1", tenant, ("operator", "admin"), organizationId="o1")
+        await client.join("alerts", rooms=["zone:a"])
+        await self.user("u2", tenant)
+        listed = self.get(f"connections?tenantId={tenant}")
+        self.assertEqual(listed["total"], 2)
+        one = next(c for c in listed["connections"] if c["userId"] == "u1")
+        self.assertEqual((one["tenantId"], one["organizationId"], sorted(one["roles"])), (tenant, "o1", ["admin", "operator"]))
+        self.assertIn("zone:a", one["subscriptions"]["alerts"])
+        self.assertRegex(one["connectedAt"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertLessEqual(one["connectedAt"], one["lastActivity"])
+        self.assertEqual(self.get(f"connections?tenantId={tenant}&userId=u2")["total"], 1)
+        limited = self.get(f"connections?tenantId={tenant}&limit=1")
+        self.assertEqual((limited["total"], len(limited["connections"])), (2, 1))
+        self.assertEqual(self.get("connections?tenantId=nobody"), {"connections": [], "total": 0})
+
+    async def test_rooms_are_listed_with_their_members(self):
+        tenant = self.fresh_tenant()
+        for user in ("u1", "u2", "u3"):
+            await (await self.user(user, tenant)).join("alerts", rooms=["zone:a"])
+        listed = self.get(f"rooms?tenantId={tenant}&namespace=alerts")
+        sizes = {r["room"]: r["members"] for r in listed["rooms"]}
+        self.assertEqual((sizes["zone:a"], sizes[f"tenant:{tenant}"], sizes["user:u1"]), (3, 3, 1))
+        self.assertEqual(listed["total"], len(listed["rooms"]))
+        self.assertEqual(self.get(f"rooms?tenantId={tenant}&namespace=video")["total"], 0)
+
+    async def test_presence_tells_the_users_of_a_room(self):
+        tenant = self.fresh_tenant()
+        for user in ("u1", "u1", "u2"):
+            await (await self.user(user, tenant)).join("alerts", rooms=["zone:a"])
+        users = self.get(f"presence?namespace=alerts&tenantId={tenant}&room=zone%3Aa")["users"]
+        self.assertEqual({u["userId"]: u["connections"] for u in users}, {"u1": 2, "u2": 1})
+        self.refused(400, "BAD_REQUEST", "GET", "/api/v1/presence?namespace=alerts")
+        self.refused(404, "UNKNOWN_NAMESPACE", "GET", "/api/v1/presence?namespace=x&room=zone:a&tenantId=t1")
+
+    async def test_history_is_read_from_a_position(self):
+        tenant = self.fresh_tenant()
+        for n in range(1, 6):
+            last = self.server.publish("alerts", f"tenant:{tenant}/user:u{n}", "alert:created", n)
+        first = self.get(f"history?namespace=alerts&tenantId={tenant}&limit=2")
+        self.assertEqual([e["data"] for e in first["events"]], [1, 2])
+        self.assertEqual((first["complete"], first["recovered"]), (False, True))
+        at = first["position"]
+        rest = self.get(f"history?namespace=alerts&tenantId={tenant}&epoch={at['epoch']}&offset={at['offset']}")
+        self.assertEqual([e["data"] for e in rest["events"]], [3, 4, 5])
+        self.assertEqual((rest["complete"], rest["recovered"], rest["position"]), (True, True, last))
+        lost = self.get(f"history?namespace=alerts&tenantId={tenant}&epoch=other&offset=3")
+        self.assertEqual((lost["recovered"], len(lost["events"])), (False, 5))
+        self.refused(400, "BAD_REQUEST", "GET", "/api/v1/history?tenantId=t1")
+        self.refused(404, "UNKNOWN_NAMESPACE", "GET", "/api/v1/history?namespace=x&tenantId=t1")
+
+    async def test_disconnect_closes_whom_it_names(self):
+        tenant = self.fresh_tenant()
+        users = {user: await self.open(token(user, tenant)) for user in ("u1", "u2", "u3")}
+        ids = {user: (await client.welcome())["connectionId"] for user, client in users.items()}
+
+        def disconnect(**body):
+            return self.server.http("POST", "/api/v1/disconnect", body).json["disconnected"]
+
+        self.assertEqual(disconnect(userId="u1", tenantId=tenant), 1)
+        self.assertEqual((await users["u1"].closed())[0], 4003)
+        self.assertEqual(disconnect(connectionId=ids["u2"]), 1)
+        code, reason = await users["u2"].closed()
+        self.assertEqual(code, 4003)
+        self.assertTrue(reason)
+        self.assertEqual(disconnect(connectionId=ids["u2"]), 0)
+        self.assertEqual(disconnect(connectionId="nonsense"), 0)
+        self.assertEqual(disconnect(tenantId=tenant), 1)
+        await users["u3"].closed()
+        self.refused(400, "BAD_REQUEST", "POST", "/api/v1/disconnect", {})
+        self.refused(400, "BAD_REQUEST", "POST", "/api/v1/disconnect", "[]")
+
+    async def test_a_revoked_token_closes_and_opens_no_connection(self):
+        tenant = self.fresh_tenant()
+        revoked = token("u1", tenant)
+        client = await self.open(revoked)
+        await client.welcome()
+        other = await self.user("u1", tenant, ("other",))
+        answer = self.server.http("POST", "/api/v1/disconnect", {"token": revoked}).json
+        self.assertEqual(answer, {"disconnected": 1})
+        self.assertEqual((await client.closed())[0], 4010)
+        again = await self.open(revoked)
+        self.assertEqual((await again.frame("error"))["error"]["code"], "REVOKED")
+        self.assertEqual((await again.closed())[0], 4010)
+        await other.join()
+
+    async def test_rollout_shows_each_namespace(self):
+        self.assertEqual(self.get("rollout"), {"namespaces": {"video": "unified", "alerts": "unified", "monitoring": "unified"}})
+
+
+class Health(ApiTest):
+    async def test_health_and_readiness_need_no_key(self):
+        self.assertEqual(self.server.http("GET", "/healthz", key=None).json, {"status": "ok"})
+        ready = self.server.http("GET", "/readyz", key=None)
+        self.assertEqual((ready.status, ready.json["status"], set(ready.json["namespaces"])), (200, "ok", {"video", "alerts", "monitoring"}))
+
+    async def test_metrics_are_prometheus_text(self):
+        client = await self.user("u1", self.fresh_tenant())
+        await client.join()
+        answer = self.server.http("GET", "/metrics", key=None)
+        self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        typed, seen = set(), set()
+        for line in answer.body.splitlines():
+            if line.startswith("# TYPE "):
+                name = line.split()[2]
+                self.assertNotIn(name, typed, "a type is given once")
+                typed.add(name)
+            elif not line.startswith("#"):
+                self.assertRegex(line, r'^[a-z_]+(\{([a-z_]+="[^"]*",?)*\})? [0-9.eE+-]+$')
+                series = line.rsplit(" ", 1)[0]
+                self.assertNotIn(series, seen)
+                seen.add(series)
+                self.assertTrue(any(series.startswith(name) for name in typed), line)
+        self.assertTrue(answer.body.endswith("\n"))
+        self.assertGreater(len(seen), 10)
+
+    async def test_head_has_the_lengths_and_no_body(self):
+        whole, head = self.server.http("GET", "/healthz"), self.server.http("HEAD", "/healthz")
+        self.assertEqual((head.status, head.body, head.headers["Content-Length"]), (200, "", str(len(whole.body))))
+
+
+class Paths(ApiTest):
+    async def test_what_is_not_there_is_404(self):
+        for path in ("/", "/nothing", "/api/v1/", "/api/v1/nothing", "/api/v2/broadcast", "/healthz/", "/ws/x"):
+            with self.subTest(path):
+                self.assertEqual(self.server.http("GET", path).status, 404)
+
+    async def test_another_method_is_405_and_told_which(self):
+        for method, path, allowed in (("GET", "/api/v1/broadcast", "POST"), ("POST", "/api/v1/rooms", "GET"), ("DELETE", "/api/v1/disconnect", "POST"),
+                                      ("POST", "/healthz", "GET"), ("PUT", "/metrics", "GET"), ("POST", "/api/v1/rollout", "GET"),
+                                      ("POST", "/api/v1/openapi.json", "GET")):
+            with self.subTest(path):
+                answer = self.server.http(method, path, {} if method != "GET" else None)
+                self.assertEqual(answer.status, 405, answer.body)
+                self.assertIn(allowed, answer.headers["Allow"])
+
+    async def test_the_websocket_path_asks_for_an_upgrade(self):
+        self.assertEqual(self.server.http("GET", "/ws").status, 426)
+
+    async def test_upgrades_elsewhere_are_404_and_bad_ones_400(self):
+        raw = self.raw()
+        self.assertIn(" 404 ", raw.upgrade("/elsewhere"))
+        raw = self.raw()
+        raw.send(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n")
+        self.assertEqual(raw.response()[0], 400)
+        raw = self.raw()
+        raw.send(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n"
+                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        status, headers, _ = raw.response()
+        self.assertEqual((status, headers["sec-websocket-version"]), (426, "13"))
+
+
+class Wire(ApiTest):
+    async def test_a_connection_is_kept_for_many_requests(self):
+        connection = self.server.connection()
+        try:
+            self.server.ask(connection, "GET", "/healthz")
+            first = connection.sock
+            for _ in range(20):
+                self.assertEqual(self.server.ask(connection, "POST", "/api/v1/broadcast", EVENT).status, 200)
+            self.assertIs(connection.sock, first)
+        finally:
+            connection.close()
+
+    async def test_pipelined_requests_are_answered_in_order(self):
+        raw = self.raw()
+        count = 100  # more than may be unanswered at a time
+        body = json.dumps(EVENT).encode()
+        publish = b"POST /api/v1/broadcast HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nContent-Length: %d\r\n\r\n%s" % (API_KEY.encode(), len(body), body)
+        ready = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
+        missing = b"GET /missing HTTP/1.1\r\nHost: x\r\n\r\n"
+        raw.send((publish + ready + missing) * count)
+        offsets = []
+        for _ in range(count):
+            status, _, answer = raw.response()
+            self.assertEqual(status, 200)
+            offsets.append(json.loads(answer)["offset"])
+            self.assertIn("namespaces", raw.response()[2])
+            self.assertEqual(raw.response()[0], 404)
+        self.assertEqual(offsets, list(range(offsets[0], offsets[0] + count)))
+
+    async def test_an_answer_is_the_same_wherever_the_request_is_cut(self):
+        request = b"POST /api/v1/broadcast HTTP/1.1\r\nHost: x\r\nX-API-Key: wrong\r\nContent-Length: 2\r\n\r\n{}"
+        raw = self.raw()
+        for cut in range(1, len(request), 7):
+            raw.send(request[:cut])
+            raw.send(request[cut:])
+            self.assertEqual(raw.response()[0], 401)
+
+    async def test_chunked_bodies_are_read(self):
+        raw = self.raw()
+        body = json.dumps(EVENT).encode()
+        raw.send(b"POST /api/v1/broadcast HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % API_KEY.encode())
+        for part in (body[:5], body[5:]):
+            raw.send(b"%x\r\n%s\r\n" % (len(part), part))
+        raw.send(b"0\r\n\r\n")
+        self.assertEqual(raw.response()[0], 200)
+
+    async def test_expect_continue_is_answered(self):
+        raw = self.raw()
+        body = json.dumps(EVENT).encode()
+        raw.send(b"POST /api/v1/broadcast HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n" %
+                 (API_KEY.encode(), len(body)))
+        self.assertTrue(raw.take_until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 "))
+        raw.send(body)
+        self.assertEqual(raw.response()[0], 200)
+
+    async def test_what_is_no_http_is_refused_and_closed(self):
+        for text, status in ((b"nonsense\r\n\r\n", 400), (b"GET / HTTP/1.1\r\n\r\n", 400),
+                             (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+                             (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+                             (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20000 + b"\r\n\r\n", 431),
+                             (b"GET /" + b"y" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", None),
+                             (b"GET / HTTP/3.7\r\nHost: x\r\n\r\n", None)):
+            with self.subTest(text[:40]):
+                raw = self.raw()
+                raw.send(text)
+                got, headers, body = raw.response()
+                if status is None:
+                    self.assertGreaterEqual(got, 400)
+                else:
+                    self.assertEqual(got, status)
+                self.assertEqual(headers["connection"], "close")
+                self.assertTrue(raw.ended())
+
+    async def test_connection_close_is_honoured(self):
+        raw = self.raw()
+        raw.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        self.assertEqual(raw.response()[0], 200)
+        self.assertTrue(raw.ended())
+
+    async def test_http_1_0_is_closed_after_its_answer(self):
+        raw = self.raw()
+        raw.send(b"GET /healthz HTTP/1.0\r\n\r\n")
+        self.assertEqual(raw.response()[0], 200)
+        self.assertTrue(raw.ended())
+
+    async def test_a_connection_that_asked_over_http_can_be_upgraded_afterwards(self):
+        raw = self.raw()
+        raw.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        raw.response()
+        self.assertIn(" 101 ", raw.upgrade(headers=f"Authorization: Bearer {token()}\r\n"))
+        self.assertEqual(json.loads(raw.take_frame()[1])["type"], "welcome")
+
+    async def test_a_client_that_goes_away_in_the_middle_of_a_body_harms_nobody(self):
+        for _ in range(5):
+            raw = self.raw()
+            raw.send(b"POST /api/v1/broadcast HTTP/1.1\r\nHost: x\r\nX-API-Key: k\r\nContent-Length: 100\r\n\r\n{")
+            raw.close()
+        self.assertEqual(self.server.http("GET", "/healthz").status, 200)
+
+
+class Origins(ApiTest):
+    environment = {"CORS_ORIGINS": "https://app.example"}
+
+    async def test_a_listed_origin_may_read_answers_and_others_not(self):
+        listed = self.server.http("GET", "/healthz", headers={"Origin": "https://app.example"})
+        self.assertEqual(listed.headers["Access-Control-Allow-Origin"], "https://app.example")
+        other = self.server.http("GET", "/healthz", headers={"Origin": "https://evil.example"})
+        self.assertNotIn("Access-Control-Allow-Origin", other.headers)
+
+    async def test_upgrades_from_listed_origins_and_the_own_host_are_allowed(self):
+        for origin, status in (("https://app.example", 101), (f"http://127.0.0.1:{self.server.port}", 101), ("https://evil.example", 403), ("null", 403)):
+            with self.subTest(origin):
+                raw = self.raw()
+                raw.send(f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: {origin}\r\n"
+                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+                self.assertEqual(int(raw.take_until(b"\r\n\r\n").split()[1]), status)
+
+
+class SecondAddress(ApiTest):
+    environment = {"WEBSOCKET_ADMIN_PORT": "0", "WEBSOCKET_LOG_FORMAT": "json"}
+
+    def admin_port(self):
+        found = []
+
+        def logged():
+            found[:] = re.findall(r'"adminPort":"(\d+)"', self.server.logged())
+            return bool(found)
+
+        self.assertTrue(logged(), "the log names the port of the second address")
+        return int(found[0])
+
+    async def test_operators_are_served_there_only(self):
+        port = self.admin_port()
+        for path in ("/metrics", "/api/v1/rooms", "/api/v1/openapi.json"):
+            self.assertEqual(self.server.http("GET", path).status, 404, path)
+            self.assertEqual(self.server.http("GET", path, port=port).status, 200, path)
+        self.assertEqual(self.server.http("GET", "/healthz").status, 200)
+        self.assertEqual(self.server.http("GET", "/healthz", port=port).status, 200)
+        self.assertEqual(self.server.http("POST", "/api/v1/broadcast", EVENT, port=port).status, 200)
+
+
+class OpenApi(ApiTest):
+    def document(self):
+        answer = self.server.http("GET", "/api/v1/openapi.json", key=None)
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
+        return answer
+
+    async def test_the_served_document_is_the_published_one(self):
+        self.assertEqual(self.document().body, PUBLISHED_DOCUMENT.read_text())
+
+    async def test_every_reference_leads_somewhere(self):
+        document = self.document().json
+        self.assertEqual(document["openapi"], "3.1.0")
+
+        def visit(node):
+            if isinstance(node, dict):
+                if "$ref" in node:
+                    target = document
+                    for part in node["$ref"].removeprefix("#/").split("/"):
+                        target = target[part]
+                for value in node.values():
+                    visit(value)
+            elif isinstance(node, list):
+                for value in node:
+                    visit(value)
+
+        visit(document)
+
+    async def test_every_described_call_answers_with_a_described_status(self):
+        for path, methods in self.document().json["paths"].items():
+            for method, operation in methods.items():
+                with self.subTest(f"{method} {path}"):
+                    query = "&".join(f"{p['name']}={p['example']}" for p in map(self.resolved, operation.get("parameters", [])) if p.get("required"))
+                    body = None
+                    if "requestBody" in operation:
+                        body = next(iter(operation["requestBody"]["content"]["application/json"]["examples"].values()))["value"]
+                    answer = self.server.http(method.upper(), path + (f"?{query}&tenantId=t1" if query else ""), body)
+                    self.assertNotEqual(answer.status, 404)
+                    self.assertIn(str(answer.status), operation["responses"])
+                    self.assertEqual(answer.status, 200, answer.body)
+                    if answer.headers["Content-Type"] == "application/json":
+                        self.checked(answer.json, operation["responses"]["200"]["content"]["application/json"]["schema"])
+                    if operation["security"]:
+                        self.assertEqual(self.server.http(method.upper(), path, body, key=None).status, 401)
+
+    async def test_every_call_of_the_server_is_described(self):
+        paths = self.document().json["paths"]
+        for path in ["/healthz", "/readyz", "/metrics"] + ["/api/v1/" + name for _, name in Access.CALLS]:
+            self.assertIn(path, paths)
+
+    async def test_examples_are_what_the_server_understands(self):
+        content = self.document().json["paths"]["/api/v1/broadcast"]["post"]["requestBody"]["content"]["application/json"]
+        for name, example in content["examples"].items():
+            self.assertEqual(self.server.http("POST", "/api/v1/broadcast", example["value"]).status, 200, name)
+
+    def resolved(self, node):
+        document = self.document().json
+        while "$ref" in node:
+            target = document
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            node = target
+        return node
+
+    def checked(self, value, schema):
+        """The parts of JSON Schema that the document uses to describe answers."""
+        schema = self.resolved(schema)
+        for word in ("oneOf", "anyOf"):
+            if word in schema:
+                fits = 0
+                for choice in schema[word]:
+                    try:
+                        self.checked(value, choice)
+                        fits += 1
+                    except AssertionError:
+                        pass
+                self.assertGreaterEqual(fits, 1, f"{value} fits none of {schema[word]}")
+        kind = schema.get("type")
+        if kind:
+            kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+            self.assertIsInstance(value, kinds[kind])
+        if "const" in schema:
+            self.assertEqual(value, schema["const"])
+        if "enum" in schema:
+            self.assertIn(value, schema["enum"])
+        if isinstance(value, dict):
+            for name in schema.get("required", []):
+                self.assertIn(name, value)
+            if "maxProperties" in schema:
+                self.assertLessEqual(len(value), schema["maxProperties"])
+            for name, item in value.items():
+                if name in schema.get("properties", {}):
+                    self.checked(item, schema["properties"][name])
+                elif isinstance(schema.get("additionalProperties"), dict):
+                    self.checked(item, schema["additionalProperties"])
+        if isinstance(value, list) and "items" in schema:
+            for item in value:
+                self.checked(item, schema["items"])
+
+
+if __name__ == "__main__":
+    unittest.main()

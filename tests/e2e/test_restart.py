@@ -1,0 +1,240 @@
+"""A node that stops: what clients are told, and that nothing of a recoverable stream is lost over a restart."""
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+import time
+import unittest
+
+from harness import API_KEY, DEADLINE_S, Client, Server, token
+
+CLIENTS = 200
+
+
+class RestartTest(unittest.IsolatedAsyncioTestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def start(self, **environment):
+        server = Server(environment={"WEBSOCKET_SNAPSHOT_FILE": os.path.join(self.folder.name, "snapshot"), **environment}).start()
+        self.addCleanup(server.stop)
+        return server
+
+    async def client(self, server, user="u1", tenant="t1"):
+        client = await Client.open(server, token(user, tenant))
+        self.addAsyncCleanup(client.close)
+        await client.welcome()
+        return client
+
+    async def ended(self, server):
+        await asyncio.get_running_loop().run_in_executor(None, server.wait)
+
+
+class Drain(RestartTest):
+    async def test_every_client_is_told_to_reconnect_and_closed_with_1012(self):
+        server = self.start(WEBSOCKET_DRAIN_MS="600")
+        clients = [await self.client(server, f"u{n}") for n in range(20)]
+        service = await Client.open(server, API_KEY, "key")
+        self.addAsyncCleanup(service.close)
+        server.signal(signal.SIGTERM)
+        delays = set()
+        for client in clients:
+            advice = await client.frame("reconnect")
+            self.assertEqual(advice["reason"], "drain")
+            self.assertTrue(0 <= advice["afterMs"] <= 600)
+            delays.add(advice["afterMs"])
+        self.assertGreater(len(delays), 5, "each client has a moment of its own")
+        for client in clients + [service]:
+            code, reason = await client.closed()
+            self.assertEqual(code, 1012)
+            self.assertTrue(reason)
+        await self.ended(server)
+
+    async def test_a_draining_server_goes_on_serving_until_it_closes(self):
+        server = self.start(WEBSOCKET_DRAIN_MS="2000")
+        client = await self.client(server)
+        service = await Client.open(server, API_KEY, "key")
+        self.addAsyncCleanup(service.close)
+        await client.join()
+        server.signal(signal.SIGTERM)
+        advice = await service.frame("reconnect")
+        self.assertGreaterEqual(advice["afterMs"], (await client.frame("reconnect"))["afterMs"], "services leave after the clients")
+        answer = await service.request("publish", namespace="alerts", room="tenant:t1", event="late", data={})
+        self.assertEqual(answer["offset"], 1)
+        await client.event("late")
+        await self.ended(server)
+
+    async def test_without_connections_it_ends_at_once(self):
+        server = self.start(WEBSOCKET_DRAIN_MS="3600000")
+        server.signal(signal.SIGTERM)
+        await self.ended(server)
+
+    async def test_a_drain_does_not_wait_for_clients_that_do_not_answer(self):
+        server = self.start(WEBSOCKET_DRAIN_MS="100", WEBSOCKET_LIMITS_CLOSE_MS="100")
+        raw = server.raw()
+        self.addCleanup(raw.close)
+        raw.upgrade(headers=f"Authorization: Bearer {token()}\r\n")
+        self.assertEqual(json.loads(raw.take_frame()[1])["type"], "welcome")
+        idle = server.raw()
+        self.addCleanup(idle.close)
+        server.signal(signal.SIGTERM)
+        self.assertEqual(json.loads(raw.take_frame()[1])["type"], "reconnect")
+        self.assertEqual(raw.take_close()[0], 1012)
+        await self.ended(server)
+
+
+class Snapshot(RestartTest):
+    async def test_positions_ids_and_latest_values_survive_a_restart(self):
+        server = self.start()
+        client = await self.client(server)
+        epoch = (await client.join())["position"]["epoch"]
+        first = server.publish("alerts", "tenant:t1", "alert:created", {"n": 1}, publicationId="one")
+        server.publish("alerts", "tenant:t1", "alert:created", {"n": 2})
+        server.publish("monitoring", "tenant:t1", "metrics:update", {"metric": "cpu", "value": 7})
+        server.stop()
+        server = self.start()
+        client = await self.client(server)
+        reply = await client.join("alerts", recover={"epoch": epoch, "offset": 0})
+        self.assertTrue(reply["recovered"])
+        self.assertEqual([(await client.event())["data"]["n"] for _ in range(2)], [1, 2])
+        self.assertEqual(server.publish("alerts", "tenant:t1", "alert:created", {"n": 1}, publicationId="one"), first)
+        self.assertEqual(server.publish("alerts", "tenant:t1", "alert:created", {"n": 3}), {"epoch": epoch, "offset": 3})
+        self.assertEqual((await client.event())["data"]["n"], 3)
+        await client.join("monitoring")
+        self.assertEqual((await client.event("metrics:update"))["data"]["value"], 7)
+
+    async def test_a_crash_begins_new_epochs_instead_of_using_offsets_twice(self):
+        server = self.start()
+        first = server.publish("alerts", "tenant:t1", "alert:created", {"n": 1})
+        server.stop()
+        server = self.start()
+        self.assertEqual(server.publish("alerts", "tenant:t1", "alert:created", {"n": 2})["epoch"], first["epoch"])
+        server.signal(signal.SIGKILL)
+        with self.assertRaises(AssertionError):
+            server.wait()
+        server = self.start()
+        again = server.publish("alerts", "tenant:t1", "alert:created", {"n": 3})
+        self.assertNotEqual(again["epoch"], first["epoch"])
+        client = await self.client(server)
+        self.assertFalse((await client.join("alerts", recover=first))["recovered"])
+
+    async def test_a_damaged_snapshot_is_refused_and_the_server_starts_anew(self):
+        server = self.start()
+        first = server.publish("alerts", "tenant:t1", "alert:created", {"n": 1})
+        server.stop()
+        path = os.path.join(self.folder.name, "snapshot")
+        with open(path, "r+b") as file:
+            file.seek(20)
+            byte = file.read(1)
+            file.seek(20)
+            file.write(bytes([byte[0] ^ 0xFF]))
+        server = self.start()
+        self.assertNotEqual(server.publish("alerts", "tenant:t1", "alert:created", {"n": 2})["epoch"], first["epoch"])
+
+
+class Rolling(RestartTest):
+    async def test_a_restart_under_many_clients_loses_nothing_and_repeats_nothing(self):
+        server = self.start(WEBSOCKET_DRAIN_MS="1500")
+        positions, seen = [], [[] for _ in range(CLIENTS)]
+        clients = []
+        for n in range(CLIENTS):
+            client = await self.client(server, f"u{n}", f"t{n % 3}")
+            positions.append((await client.join())["position"])
+            clients.append(client)
+        accepted = {f"t{t}": [] for t in range(3)}
+        loop = asyncio.get_running_loop()
+
+        def publish_until_refused():
+            """Over the drain, until the server takes no more. An answer that never came may have been accepted or not."""
+            connection = server.connection()
+            number = 0
+            try:
+                while True:
+                    tenant = f"t{number % 3}"
+                    body = {"namespace": "alerts", "room": f"tenant:{tenant}", "event": "alert:created", "data": {"n": number}}
+                    answer = server.ask(connection, "POST", "/api/v1/broadcast", body)
+                    if answer.status != 200:
+                        return
+                    accepted[tenant].append((answer.json["offset"], number))
+                    number += 1
+                    if number == 60:
+                        server.signal(signal.SIGTERM)
+                    if answer.headers["Connection"] == "close":
+                        connection.close()
+            except OSError:
+                return
+            finally:
+                connection.close()
+
+        publishing = loop.run_in_executor(None, publish_until_refused)
+        for client in clients:
+            self.assertEqual((await client.closed())[0], 1012)
+        await publishing
+        await self.ended(server)
+        self.collect(clients, seen, positions)
+
+        server = self.start()
+        again = []
+        for n in range(CLIENTS):
+            client = await self.client(server, f"u{n}", f"t{n % 3}")
+            reply = await client.join("alerts", recover=positions[n])
+            self.assertTrue(reply["recovered"], f"client {n} of {positions[n]}: {reply}")
+            again.append(client)
+        for t in range(3):
+            end = server.publish("alerts", f"tenant:t{t}", "end", {"n": -1})
+            accepted[f"t{t}"].append((end["offset"], -1))
+        for n, client in enumerate(again):
+            while (event := await client.event())["event"] != "end":
+                seen[n].append((event["offset"], event["data"]["n"]))
+            seen[n].append((event["offset"], -1))
+        for n in range(CLIENTS):
+            tenant = f"t{n % 3}"
+            offsets = [offset for offset, _ in seen[n]]
+            self.assertEqual(offsets, list(range(1, len(offsets) + 1)), f"client {n}")
+            missing = set(accepted[tenant]) - set(seen[n])
+            self.assertFalse(missing, f"client {n}")
+        self.assertGreaterEqual(min(len(a) for a in accepted.values()), 20)
+
+    @staticmethod
+    def collect(clients, seen, positions):
+        """What each client had until its end, and so where it goes on."""
+        for n, client in enumerate(clients):
+            for frame in client.frames:
+                if frame["type"] == "event":
+                    seen[n].append((frame["offset"], frame["data"]["n"]))
+                    positions[n] = {**positions[n], "offset": frame["offset"]}
+
+
+class Reload(RestartTest):
+    async def test_a_hangup_takes_new_keys_and_keeps_connections(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write('jwt.secret = "first secret, which is long enough for all"\n')
+            file.flush()
+            server = Server("--config", file.name, environment={"JWT_SECRET": None}).start()
+            self.addCleanup(server.stop)
+            old = await Client.open(server, token(secret="first secret, which is long enough for all"))
+            self.addAsyncCleanup(old.close)
+            await old.welcome()
+            file.seek(0)
+            file.truncate()
+            file.write('jwt.secret = "second secret, which is long enough too"\n')
+            file.flush()
+            server.signal(signal.SIGHUP)
+            deadline = time.monotonic() + DEADLINE_S
+            while True:  # the signal is handled when the server comes to it
+                client = await Client.open(server, token(secret="second secret, which is long enough too"))
+                self.addAsyncCleanup(client.close)
+                if (await client.frame())["type"] == "welcome":
+                    break
+                self.assertLess(time.monotonic(), deadline)
+            late = await Client.open(server, token(secret="first secret, which is long enough for all"))
+            self.addAsyncCleanup(late.close)
+            self.assertEqual((await late.frame("error"))["error"]["code"], "UNAUTHENTICATED")
+            await old.join()
+
+
+if __name__ == "__main__":
+    unittest.main()
