@@ -223,7 +223,10 @@ void Api::api(Exchange to, const http::Request& request, std::string_view name) 
       {"rooms", "GET", Scope::read, &Api::rooms},             {"presence", "GET", Scope::read, &Api::presence},
       {"history", "GET", Scope::read, &Api::history},         {"disconnect", "POST", Scope::disconnect, &Api::disconnect},
   };
-  if (name == "openapi.json") return answer(to, 200, openapi_document());
+  if (name == "openapi.json") {
+    if (request.method != "GET" && request.method != "HEAD") return refuse(to, 405, {Code::BAD_REQUEST, "use GET"}, "GET, HEAD");
+    return answer(to, 200, openapi_document());
+  }
   if (name == "rollout") {
     if (request.method != "GET") return refuse(to, 405, {Code::BAD_REQUEST, "use GET"}, "GET");
     const auto who = service(to, request, Scope::rollout);
