@@ -55,6 +55,18 @@ TEST(Mistakes, TextThatIsNotTomlIsTold) {
   EXPECT_THAT(mistakes_of("", {{"WEBSOCKET_NAMESPACES", R"([{"name":null}])"}}), HasSubstr("leave the key out"));
 }
 
+TEST(Mistakes, CharactersThatTomlAllowsOnlyInQuotesAreNamedWithTheirPlace) {
+  const std::string allowed_only_in_quotes = "a character that may stand only between quotes\n";
+  EXPECT_EQ(mistakes_of("jwt.issuer = 'ü' # ü\njwt.issuer = ü"), "test.toml:2:14: " + allowed_only_in_quotes);
+  EXPECT_EQ(mistakes_of("'ä' = 1\n  pört = 1"), "test.toml:2:4: " + allowed_only_in_quotes);
+  EXPECT_EQ(mistakes_of("[\x01"), "test.toml:1:2: " + allowed_only_in_quotes);
+  EXPECT_EQ(mistakes_of("jwt.issuer = \"\\\"ü\" ғ"), "test.toml:1:20: " + allowed_only_in_quotes);
+  EXPECT_THAT(mistakes_of("jwt.issuer = \"\"\"\nx\"\"\""), HasSubstr("texts over several lines are not used here"));
+  EXPECT_THAT(mistakes_of("port = 1\njwt.issuer = 'x\n'"), HasSubstr("test.toml:2:14: a quote that is not closed in its line"));
+  EXPECT_THAT(mistakes_of("port = 1\"x\""), HasSubstr("test.toml:1:9: a quote within a word"));
+  EXPECT_EQ(load_good(sources("jwt.issuer = \"\\\"ü\"")).config.claims.issuers.at(0), "\"ü");
+}
+
 TEST(Mistakes, BothSpellingsOfAKeyTogetherAreRefusedAndEitherAloneIsTaken) {
   EXPECT_EQ(load_good(sources("pingIntervalMs = 70")).config.ping_interval_ms, 70u);
   EXPECT_THAT(mistakes_of("pingIntervalMs = 70\nping_interval_ms = 70"), HasSubstr("set twice"));
