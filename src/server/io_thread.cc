@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json_text.h"
+#include "server/builtin_events.h"
 #include "server/node.h"
 
 namespace sparc::server {
@@ -177,7 +178,10 @@ void IoThread::set_inline_handler(const std::string& event, shard::InlineHandler
   }
 }
 
-void IoThread::client_event(shard::ClientEvent event) { node_.service_event(*this, std::move(event)); }
+void IoThread::client_event(shard::ClientEvent event) {
+  if (is_builtin_event(event.name) && !node_.handled(event.name) && handle_builtin_event(*shard_, event)) return;
+  node_.service_event(*this, std::move(event));
+}
 void IoThread::service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle) {
   if (handle.group.empty()) handle.group = service.name;
   node_.service_handle(*this, id, service.tenant_id, std::move(handle));

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "base/pattern.h"
 #include "broker/memory/snapshot_file.h"
 #include "server/key_keeper.h"
 
@@ -267,6 +268,11 @@ void Node::run_on_zero(IoThread& from, Task task) {
 
 void Node::service_handle(IoThread& from, ConnectionId id, std::string tenant, protocol::Handle handle) {
   services_used_ = true;
+  {
+    const std::lock_guard lock(handled_mutex_);
+    auto& events = handled_[client_key(from.index(), id)];
+    events.insert(events.end(), handle.events.begin(), handle.events.end());
+  }
   run_on_zero(from, [this, key = client_key(from.index(), id), tenant = std::move(tenant), handle = std::move(handle)](IoThread& home) mutable {
     router_.handle(key, std::move(handle.group), std::move(tenant), std::move(handle.events), handle.retryable, false, home.now());
   });
@@ -287,7 +293,18 @@ void Node::service_result(IoThread& from, ConnectionId id, protocol::Result resu
   });
 }
 
+bool Node::handled(std::string_view event) {
+  const std::lock_guard lock(handled_mutex_);
+  return std::any_of(handled_.begin(), handled_.end(), [&](const auto& instance) {
+    return std::any_of(instance.second.begin(), instance.second.end(), [&](const std::string& pattern) { return matches_pattern(pattern, event); });
+  });
+}
+
 void Node::service_gone(IoThread& from, ConnectionId id) {
+  {
+    const std::lock_guard lock(handled_mutex_);
+    handled_.erase(client_key(from.index(), id));
+  }
   run_on_zero(from, [this, key = client_key(from.index(), id)](IoThread& home) { router_.gone(key, home.now()); });
 }
 
@@ -301,6 +318,10 @@ void Node::set_handler(const std::string& group, const std::string& event, Serve
   run_on(0, [this, group, event, handler = std::move(handler), retryable](IoThread& home) mutable {
     const std::uint64_t key = local_instance | ++last_local_;
     local_[key] = std::move(handler);
+    {
+      const std::lock_guard lock(handled_mutex_);
+      handled_[key] = {event};
+    }
     router_.handle(key, group, {}, {event}, retryable, true, home.now());
   });
 }

@@ -72,6 +72,8 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   void service_result(IoThread& from, ConnectionId id, protocol::Result result);
   void service_gone(IoThread& from, ConnectionId id);
   void client_gone(IoThread& from, ConnectionId id);
+  /// Whether a service of this node registered for the event.
+  [[nodiscard]] bool handled(std::string_view event);
   void set_handler(const std::string& group, const std::string& event, Server::AsyncHandler handler, bool retryable);
   void tick_services(Now now);
   [[nodiscard]] std::int64_t services_due() const { return router_.next_due_ms(); }
@@ -111,6 +113,8 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   broker::ServiceRouter router_;
   std::unordered_map<std::uint64_t, Server::AsyncHandler> local_;   // by instance
   std::uint64_t last_local_ = 0;
+  std::mutex handled_mutex_;
+  std::unordered_map<std::uint64_t, std::vector<std::string>> handled_;   // by instance
   std::atomic<bool> services_used_{false};   // a handler was registered: clients' ends matter to the router
 
   std::atomic<bool> draining_{false};
