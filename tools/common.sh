@@ -5,8 +5,9 @@ jobs=${SPARC_JOBS:-$(nproc)}
 quiet=${CI:-}
 
 say() { printf '%s\n' "$*"; }
+# die MESSAGE [CODE]
 die() {
-  printf 'dev: %s\n' "$*" >&2
+  printf 'dev: %s\n' "$1" >&2
   exit "${2:-1}"
 }
 
