@@ -57,6 +57,11 @@ TEST(Rfc6455Section5_4, ControlFramesBetweenFragmentsAreDeliveredAtOnce) {
   EXPECT_EQ(receive(bytes), (Events{"ping:alive?", "pong:", "text:one two three"}));
 }
 
+TEST(Rfc6455Section5_4, SeveralControlFramesWithinAMessageKeepTheirOwnPayloads) {
+  EXPECT_EQ(receive(masked(0x01, "a") + masked(0x89, "first") + masked(0x8a, "no") + masked(0x89, "third") + masked(0x80, "b")),
+            (Events{"ping:first", "pong:no", "ping:third", "text:ab"}));
+}
+
 TEST(Rfc6455Section5_4, EmptyFragmentsAreFragments) {
   EXPECT_EQ(receive(masked(0x02, "") + masked(0x00, "") + masked(0x80, "")), Events{"binary:"});
   EXPECT_EQ(receive(masked(0x01, "") + masked(0x00, "x") + masked(0x80, "")), Events{"text:x"});
