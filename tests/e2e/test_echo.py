@@ -10,7 +10,7 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
 
 class Echo(ServerTest):
-    environment = {"WEBSOCKET_DEV_ECHO": "true"}
+    environment = {"WEBSOCKET_DEV_ECHO": "true", "WEBSOCKET_DEFLATE_ENABLED": "true"}
 
     def opened(self):
         raw = self.raw()

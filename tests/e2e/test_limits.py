@@ -264,11 +264,9 @@ class SlowReaderTest(ServerTest):
         await quick.join(namespace)
         service = await self.service()
         text = "x" * self.BLOCK
-        for first in range(0, self.COUNT, 50):
-            for n in range(first, first + 50):
-                await service.begin("publish", namespace=namespace, room=f"tenant:{tenant}", event="alert:created", data={"n": n, "text": text})
-            for n in range(first, first + 50):
-                self.assertEqual((await quick.event("alert:created"))["data"]["n"], n)
+        for n in range(self.COUNT):  # one at a time: who reads never lags
+            await service.request("publish", namespace=namespace, room=f"tenant:{tenant}", event="alert:created", data={"n": n, "text": text})
+            self.assertEqual((await quick.event("alert:created"))["data"]["n"], n)
         return quick
 
     async def rest(self, client, tenant, namespace):

@@ -101,7 +101,7 @@ class Tls(ServerTest):
 
 
 class Deflate(ServerTest):
-    environment = {"WEBSOCKET_DEFLATE_THRESHOLD_BYTES": "64"}
+    environment = {"WEBSOCKET_DEFLATE_ENABLED": "true", "WEBSOCKET_DEFLATE_THRESHOLD_BYTES": "64"}
     TEXT = {"text": "again and again " * 200, "n": list(range(300))}
 
     async def compressed(self, tenant, offer="deflate"):

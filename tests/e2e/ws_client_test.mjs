@@ -68,7 +68,7 @@ async function publish(body) {
 
 before(async () => {
   server = spawn(process.env.SPARC_WEBSOCKET, ['serve', '--host', '127.0.0.1', '--port', '0', '--drain-ms', '100'], {
-    env: { ...process.env, JWT_SECRET: secret, WEBSOCKET_API_KEY: apiKey, WEBSOCKET_DEFLATE_THRESHOLD_BYTES: '64' },
+    env: { ...process.env, JWT_SECRET: secret, WEBSOCKET_API_KEY: apiKey, WEBSOCKET_DEFLATE_ENABLED: 'true', WEBSOCKET_DEFLATE_THRESHOLD_BYTES: '64' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(server.stdout, 'data');
