@@ -375,22 +375,23 @@ void ServiceRouter::pump(Instance& instance) {
   }
 }
 
-void ServiceRouter::close(Task& task) {
+ServiceRouter::Instance* ServiceRouter::close(Task& task) {
   if (task.state == Task::State::waiting) unqueue(task);
   if (task.state == Task::State::started) task.instance->started.erase(&task);
   task.state = Task::State::over;
   --task.event->open;
   --task.group->tasks;
   drop_if_unused(*std::exchange(task.group, nullptr));
-  if (Instance* instance = std::exchange(task.instance, nullptr)) pump(*instance);
+  return std::exchange(task.instance, nullptr);
 }
 
 /// The task's event may be gone afterwards.
 void ServiceRouter::finish(Task& task, ServiceAnswer answer) {
   Event& event = *task.event;
-  close(task);
+  Instance* const freed = close(task);
   if (is_defined(answer)) reply(event, std::move(answer));
   settle(event);
+  if (freed != nullptr) pump(*freed);
 }
 
 void ServiceRouter::settle(Event& event) {
@@ -428,7 +429,7 @@ void ServiceRouter::expire(Event& event) {
   for (Task& task : event.tasks) {
     if (task.state == Task::State::over) continue;
     if (task.state == Task::State::waiting) ++counters_.expired_unstarted;
-    close(task);
+    if (Instance* freed = close(task)) pump(*freed);
   }
   settle(event);
 }
@@ -514,7 +515,8 @@ ServiceRouter::Task* ServiceRouter::find(std::string_view call_id) const {
   if (rest.ec != std::errc{} || rest.ptr != end) return nullptr;
   auto found = events_.find(number);
   if (found == events_.end() || index >= found->second->tasks.size()) return nullptr;
-  return &found->second->tasks[index];
+  Task& task = found->second->tasks[index];
+  return id_of(task) == call_id ? &task : nullptr;  // not another way to write its numbers
 }
 
 }  // namespace sparc::broker

@@ -28,7 +28,7 @@ namespace sparc::broker {
 /// One process or connection that handles events. Chosen by the driver; unique while it lives.
 using InstanceId = std::uint64_t;
 
-/// A client's event. `id` is the router's: to an instance it names the event and the group, and stays the same when it is sent again.
+/// A client's event. `id` is the router's: to an instance it names event and group, and stays the same when it is sent again.
 struct ServiceCall {
   std::string id;
   std::string event;  // video:stream:start
@@ -58,10 +58,10 @@ struct ServiceBounds {
 
 /// Gives each event to every group that handles it, once, and the client one answer.
 ///
-/// Groups:   an event goes to each group with a handler for its name and tenant, also to one whose last instance for it went less
-///           than service_group_grace_ms ago. The events of one connection go to one instance of a group while it lives and handles
-///           them, in order, the next without waiting for the reply. A connection that is new to a group gets a local instance with
-///           room, else another with room, else whichever has the least to do; among equals they take turns.
+/// Groups:   an event goes to each group with a handler for its name and tenant, also to one whose last instance for it went
+///           less than service_group_grace_ms ago. The events of one connection go to one instance of a group while it lives
+///           and handles them, in order, the next without waiting for the reply. A connection that is new to a group gets a
+///           local instance with room, else another with room, else whichever has the least to do; equals take turns.
 /// Answers:  the first result with data or fault, of any group; an empty one when all groups returned without; NO_HANDLER,
 ///           UNAVAILABLE or TIMEOUT. Exactly one where `wants_reply`, unless the connection went.
 /// Limits:   service_in_flight_max (an event is in flight until its result or its deadline), service_queue_entries_max,
@@ -110,9 +110,9 @@ class ServiceRouter {
   ServiceRouter(const ServiceRouter&) = delete;
   ServiceRouter& operator=(const ServiceRouter&) = delete;
 
-  /// Adds events to what the instance handles: exact names, or patterns with `*`. An empty tenant stands for any. The same instance
-  /// may call this several times; for an event that it names again the newest `retryable` holds. An event that several of its
-  /// handlers match is retryable when all of them are. `local`: in this process, preferred.
+  /// Adds events to what the instance handles: exact names, or patterns with `*`. An empty tenant stands for any. The same
+  /// instance may call this several times; for an event that it names again the newest `retryable` holds. An event that several
+  /// of its handlers match is retryable when all of them are. `local`: in this process, preferred.
   void handle(InstanceId instance, std::string group, std::string tenant, std::vector<std::string> events, bool retryable,
               bool local, Now now);
   /// The instance died or left: events that it had not been sent move to another; those it had, where they are retryable.
@@ -240,7 +240,7 @@ class ServiceRouter {
   void unqueue(Task& task);
   void place_waiting(Group& group);
   void pump(Instance& instance);
-  void close(Task& task);
+  Instance* close(Task& task);  // which is to be pumped then
   void finish(Task& task, ServiceAnswer answer);
   void settle(Event& event);
   void reply(Event& event, ServiceAnswer answer);
