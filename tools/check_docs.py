@@ -4,6 +4,7 @@ length. Prints `file:line: complaint`. `--write` makes docs/codes.md from src/ba
 
 import argparse
 import functools
+import json
 import re
 import subprocess
 import sys
@@ -97,12 +98,10 @@ def codes_page(root):
     return page
 
 
-def pages(root):
-    """Every Markdown file that is, or is about to be, in the repository."""
-    asked = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], cwd=root, capture_output=True, check=False)
-    names = asked.stdout.decode().split("\0") if asked.returncode == 0 else [str(p.relative_to(root)) for p in root.rglob("*.md")]
-    return [Path(name) for name in names if name and (root / name).is_file()]
+def listed(root, pattern):
+    """Files that are, or are about to be, in the repository."""
+    asked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", pattern], cwd=root, capture_output=True, check=True)
+    return [Path(name) for name in asked.stdout.decode().split("\0") if name and (root / name).is_file()]
 
 
 def prose(text):
@@ -186,13 +185,17 @@ def check_packages(root):
     for name in sorted(wanted):
         if f"`{name}`" not in text:
             yield page, 1, f"{name} of tools/packages.txt is not named"
+    for manifest in listed(root, "*package.json"):
+        for name in json.loads(read(root / manifest)).get("dependencies", {}):
+            if f"`{name}`" not in text:
+                yield page, 1, f"{name} of {manifest} is not named"
 
 
 def complaints(root):
     lines = read(root / "README.md").count("\n")
     if lines > README_LINES_MAX:
         yield Path("README.md"), lines, f"{lines} lines: at most {README_LINES_MAX}"
-    for page in pages(root):
+    for page in listed(root, "*.md"):
         yield from check_links(root, page)
         yield from check_files(root, page)
         if page.parts[0] in {"README.md", "docs"}:

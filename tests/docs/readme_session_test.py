@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEADLINE_S = 60
+DEADLINE_S = 120
 PROGRAM = ""
 
 
@@ -103,7 +103,7 @@ class ReadmeSession(unittest.TestCase):
             client = self.start(["/usr/bin/python3", file.name, token])
             self.wait_for_members(2)
 
-        publish = self.here(line(session, "$server publish")) + ["--port", str(self.port)]
+        publish = self.here(line(session, "$server publish").replace("--dev-keys", "--dev-keys --port 3100"))
         answer = json.loads(subprocess.run(publish, capture_output=True, text=True, check=True, env=self.environment).stdout)
         self.assertEqual(answer["offset"], 1)
         client.wait_for("1 alert:created {'id': 'a1', 'priority': 'high'}\n")
