@@ -95,7 +95,7 @@ for (const perMessageDeflate of [false, true]) {
     const { offset } = await publish({ namespace: 'alerts', room: 'tenant:t1', event: 'alert:created', data });
     const event = await client.expect('event');
     assert.deepEqual([event.offset, event.data], [offset, data]);
-    assert.deepEqual(await client.end(), { code: 1000, reason: 'done' });
+    assert.equal((await client.end()).code, 1000);
   });
 }
 
