@@ -13,7 +13,7 @@ class Prescan {
       if (c == '"' || c == '\'') {
         if (text_.substr(at_, 3) == std::string(3, c)) return error("texts over several lines are not used here");
         if (!may_open_quote()) return error("a quote within a word");
-        const SyntaxError unclosed = error("a quote that is not closed in its line");
+        SyntaxError unclosed = error("a quote that is not closed in its line");
         if (!skip_quoted(c)) return unclosed;
       } else if (c == '#') {
         while (!at_end() && text_[at_] != '\n') next();
