@@ -19,10 +19,10 @@ TEST(Mistakes, AKeyInTheWrongTableIsSuggestedWithItsTable) {
 }
 
 TEST(Mistakes, AllAreToldAtOnce) {
-  const std::string told = mistakes_of("prot = 1\nshards = -1\n", {{"WEBSOCKET_PORT", "tcp://10.0.0.1"}}, {{"drain_ms", "soon"}});
+  const std::string told = mistakes_of("prot = 1\ntoken_expiring_s = -1\n", {{"WEBSOCKET_PORT", "tcp://10.0.0.1"}}, {{"drain_ms", "soon"}});
   EXPECT_EQ(told,
             "test.toml:1:1: prot: unknown key; did you mean \"port\"?\n"
-            "test.toml:2:1: shards: must be 0 to 1024, not -1\n"
+            "test.toml:2:1: token_expiring_s: must be 0 to 86400, not -1\n"
             "WEBSOCKET_PORT: port: must be an integer\n"
             "--drain-ms: drain_ms: must be an integer\n");
 }
