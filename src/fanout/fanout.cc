@@ -71,13 +71,23 @@ void Fanout::publish(hub::Stream& stream, PublicationPtr publication, Now now, s
   Pending pending;
   pending.had = had;
   if (publication->offset != 0) {
-    pending.new_epoch = s.received.epoch != publication->epoch;
-    if (pending.new_epoch || had != 0) ++number_;  // a position's own
+    if (s.received.epoch != publication->epoch) announce_position(stream, {publication->epoch, publication->offset - 1}, now);
+    if (had != 0) ++number_;  // a position's own
     s.received = {publication->epoch, publication->offset};
     s.grown_ms = now.monotonic_ms;
   }
   pending.number = ++number_;
   pending.publication = std::move(publication);
+  s.pending.push_back(std::move(pending));
+  queue(stream, s, now);
+}
+
+void Fanout::announce_position(hub::Stream& stream, Position position, Now now) {
+  State& s = state(stream);
+  s.received = position;
+  Pending pending;
+  pending.number = ++number_;
+  pending.position = std::move(position);
   s.pending.push_back(std::move(pending));
   queue(stream, s, now);
 }
@@ -157,17 +167,15 @@ void Fanout::open(hub::Stream& stream, State& s, Now now) {
     render_pending(job, item, now);
     if (item.publication) job.publications.push_back(item.publication);
     if (item.publication && item.publication->offset != 0) job.last = {item.publication->epoch, item.publication->offset};
+    if (item.position) job.last = *item.position;
   }
 }
 
 void Fanout::render_pending(Job& job, const Pending& pending, Now now) {
   values_.reset();
   passed_.clear();
-  if (pending.publication == nullptr) {  // a gap: to every room of the stream
-    hub_.for_each_room([&](hub::Room& room) {
-      if (room.stream == job.stream) render_room(job, room, 0, pending, now);
-    });
-    return;
+  if (pending.publication == nullptr) {  // a gap or a position: to every room of the stream
+    return hub_.for_each_room(*job.stream, [&](hub::Room& room) { render_room(job, room, 0, pending, now); });
   }
   for (std::size_t rank = 0; rank < pending.publication->rooms.size(); ++rank) {
     hub::Room* room = hub_.find_room(*job.stream, pending.publication->rooms[rank]);
@@ -194,6 +202,10 @@ void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pen
     hub::Group& group = *room.groups[g];
     if (group.members.size() == group.tombstones) continue;
     if (pending.only && !(*pending.only == group.key)) continue;
+    if (pending.position) {
+      append_position_entry(run_of(job, room, group), pending, *pending.position, rank, ns);
+      continue;
+    }
     if (pending.publication == nullptr) {
       append_entry(run_of(job, room, group), pending, rank, {}, now);
       continue;
@@ -211,8 +223,8 @@ void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pen
       ++renderings_;
     }
     ClassRun& run = run_of(job, room, group);
-    if (pending.new_epoch || (pending.had != 0 && pending.publication->offset != 0)) {
-      append_position_entry(run, pending, rank, group.key.form, ns);
+    if (pending.had != 0 && pending.publication->offset != 0) {
+      append_position_entry(run, pending, {pending.publication->epoch, pending.publication->offset}, rank, ns);
     }
     append_entry(run, pending, rank, known->second, now);
   }
@@ -232,19 +244,14 @@ Fanout::ClassRun& Fanout::run_of(Job& job, hub::Room& room, hub::Group& group) {
   return job.runs[found->second];
 }
 
-void Fanout::append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::uint16_t form, NamespaceId ns) {
+void Fanout::append_position_entry(ClassRun& run, const Pending& pending, const Position& position, std::uint8_t rank, NamespaceId ns) {
   RunEntry entry;
   entry.kind = Entry::Kind::position;
   entry.rank = rank;
-  entry.number = pending.number - 1;
+  entry.number = pending.position ? pending.number : pending.number - 1;
   entry.begin = static_cast<std::uint32_t>(run.block.size());
-  const Publication& publication = *pending.publication;
-  if (pending.had != 0) {
-    entry.since_max = pending.had;
-    renderer_.append_position(run.block, form, ns, {publication.epoch, publication.offset});
-  } else {
-    renderer_.append_position(run.block, form, ns, {publication.epoch, publication.offset - 1});
-  }
+  if (pending.had != 0) entry.since_max = pending.had;
+  renderer_.append_position(run.block, run.group->key.form, ns, position);
   entry.size = static_cast<std::uint32_t>(run.block.size()) - entry.begin;
   run.entries.push_back(std::move(entry));
 }

@@ -71,6 +71,8 @@ class Fanout {
   void publish(hub::Stream& stream, PublicationPtr publication, Now now, std::uint64_t had = 0);
   /// Tells the members of the stream of a loss.
   void announce_gap(hub::Stream& stream, session::GapRun gap, Now now);
+  /// Tells the members of the stream where it stands: in an epoch that they do not know.
+  void announce_position(hub::Stream& stream, Position position, Now now);
 
   enum class Run : std::uint8_t { done, more };
   /// `more`: call again in the next turn without sleeping.
@@ -103,9 +105,9 @@ class Fanout {
  private:
   struct Pending {
     std::uint64_t number = 0;
-    PublicationPtr publication;               // null: a gap
+    PublicationPtr publication;               // null: a gap, or a position
     std::optional<hub::ClassKey> only;        // an interval's turn: this class alone
-    bool new_epoch = false;
+    std::optional<Position> position;         // for every member: an epoch begins
     std::uint64_t had = 0;
     session::GapRun gap;
   };
@@ -173,7 +175,7 @@ class Fanout {
   void render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now);
   [[nodiscard]] bool passes(NamespaceId ns, std::uint32_t wish, const Publication& publication);
   ClassRun& run_of(Job& job, hub::Room& room, hub::Group& group);
-  void append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::uint16_t form, NamespaceId ns);
+  void append_position_entry(ClassRun& run, const Pending& pending, const Position& position, std::uint8_t rank, NamespaceId ns);
   void append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now);
   void mark_and_share(const std::vector<Job*>& opened);
   void step(Job& job, std::size_t& budget);

@@ -17,7 +17,7 @@ Stream& Hub::stream(const StreamKey& key) {
     index = free_streams_.back();
     free_streams_.pop_back();
   }
-  streams_[index] = std::make_unique<Stream>(Stream{key, index, 0, 0});
+  streams_[index] = std::make_unique<Stream>(Stream{key, index, 0, 0, nullptr});
   stream_index_.emplace(key, index);
   return *streams_[index];
 }
@@ -81,7 +81,20 @@ void Hub::displace(Membership& m) {
 }
 
 void Hub::forget_if_empty(Room& room) {
-  if (room.size == 0 && room.cursors == 0) rooms_.erase(rooms_.find(RoomRef{room.stream, room.name}));
+  if (room.size != 0 || room.cursors != 0) return;
+  unlink(room);
+  rooms_.erase(rooms_.find(RoomRef{room.stream, room.name}));
+}
+
+void Hub::link(Room& room) {
+  room.older = room.stream->rooms;
+  if (room.older != nullptr) room.older->newer = &room;
+  room.stream->rooms = &room;
+}
+
+void Hub::unlink(Room& room) {
+  (room.newer != nullptr ? room.newer->older : room.stream->rooms) = room.older;
+  if (room.older != nullptr) room.older->newer = room.newer;
 }
 
 std::uint32_t Hub::join(MembershipList& list, Stream& stream, std::string_view name, std::uint32_t slot, ClassKey key,
@@ -92,6 +105,7 @@ std::uint32_t Hub::join(MembershipList& list, Stream& stream, std::string_view n
     made->stream = &stream;
     made->name = name;
     room = made.get();
+    link(*room);
     rooms_.insert(std::move(made));
   }
   std::uint32_t index;

@@ -36,12 +36,15 @@ struct Group {
   std::vector<Member> members;
 };
 
+struct Room;
+
 /// The shard's view of one (namespace, tenant).
 struct Stream {
   StreamKey key;
   std::uint32_t index = 0;       // dense; reused after the stream was dropped
   std::uint32_t members = 0;     // memberships in its rooms
   std::uint32_t holders = 0;     // others that keep it: joins under way, fan-outs
+  Room* rooms = nullptr;         // the newest first; Room::older goes on
 };
 
 struct Room {
@@ -51,6 +54,8 @@ struct Room {
   std::uint32_t cursors = 0;     // open fan-outs: while there are any, removals leave tombstones and groups stay
   std::uint32_t presence = 0;    // index into presence bookkeeping; 0: none kept
   std::vector<std::unique_ptr<Group>> groups;
+  Room* older = nullptr;         // of the same stream
+  Room* newer = nullptr;
 };
 
 /// The record of one connection in one room. Indexes are stable while the membership lives.
@@ -113,6 +118,11 @@ class Hub {
       visit(m);
     }
   }
+  /// Rooms of one stream, the newest first.
+  template <class F>
+  void for_each_room(const Stream& stream, F&& visit) {
+    for (Room* room = stream.rooms; room != nullptr; room = room->older) visit(*room);
+  }
   template <class F>
   void for_each_room(F&& visit) {
     for (const auto& room : rooms_) visit(*room);
@@ -158,6 +168,8 @@ class Hub {
   void place(std::uint32_t membership_index, Room& room, ClassKey key, std::uint32_t slot);
   void displace(Membership& membership);
   void forget_if_empty(Room& room);
+  static void link(Room& room);
+  static void unlink(Room& room);
   void compact(Room& room);
 
   std::vector<std::unique_ptr<Stream>> streams_;
