@@ -401,6 +401,9 @@ void Fanout::settle(hub::MembershipList list, const hub::Stream& stream) {
       (void)by_lane(job, run, run.group->members[membership.index]);
     }
     membership.handled_job = job.id;
+    // In another class it may stand before the fan-out again: its lane knows what was handled, a block does not.
+    Hot& h = hot(membership.group->members[membership.index].slot);
+    h.direct_after = std::max(h.direct_after, number_);
   });
 }
 

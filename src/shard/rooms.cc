@@ -291,6 +291,7 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
     if (!acquired) return refuse(id, c, request.id, acquired.error());
     if (*acquired != state->wish) {
       fanout_.settle(state->rooms, stream_of(*state));
+      if (const hub::Stream* open_to_all = hub_.find_stream({state->ns, ""})) fanout_.settle(state->rooms, *open_to_all);
       hub_.change_class(state->rooms, id.slot, {*acquired, c.form});
     }
     table.release(state->wish);
