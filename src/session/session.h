@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,15 @@
 
 namespace sparc::session {
 
+/// A position in 16 bytes, to compare with others of the same stream.
+struct LevelMark {
+  std::uint64_t epoch = 0;          // a hash; 0: none
+  std::uint64_t offset = 0;
+  LevelMark() = default;
+  explicit LevelMark(const Position& position)
+      : epoch(position.epoch.empty() ? 0 : std::hash<std::string>{}(position.epoch) | 1), offset(position.offset) {}
+};
+
 /// What a connection holds in one namespace.
 struct NamespaceState {
   NamespaceId ns = 0;
@@ -26,6 +36,7 @@ struct NamespaceState {
   std::uint32_t stream = 0;         // index of the tenant's stream in the hub
   std::uint32_t rooms = 0;          // head of its memberships
   std::uint64_t level_number = 0;   // numbered publications up to this came from history or precede the join
+  LevelMark level;                  // where it stood when it joined, or was last level by history
 };
 
 /// What a request that arrives has to do first.

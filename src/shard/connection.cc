@@ -257,7 +257,8 @@ void Shard::send_positions(Connection& c, std::uint32_t slot, std::int64_t since
     hub::Stream& stream = hub_.stream_at(state.stream);
     if (!settings_->namespaces[state.ns].history || fanout_.grown_ms(stream) < since_ms) continue;
     const Position served = fanout_.served(stream);
-    if (served.epoch.empty()) continue;
+    // What is still being fanned out, or was missed, may already have reached this connection by history: a position never goes back.
+    if (served.epoch.empty() || served != fanout_.received(stream) || info(stream).behind) continue;
     const session::Lane* lane = c.outbox ? c.outbox->find_lane(state.ns) : nullptr;
     if (lane != nullptr && (lane->catching_up() || lane->has_frames())) continue;
     push(slot, state.ns, position_entry(c, state.ns, served));

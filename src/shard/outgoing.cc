@@ -86,7 +86,8 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   if (c == nullptr || c->phase != Connection::Phase::active) return;
   session::NamespaceState* state = c->session->find(ns);
   if (state == nullptr) return;
-  if (entry.publication && entry.publication->offset != 0 && entry.number <= state->level_number) return;
+  const bool numbered = entry.kind == session::Entry::Kind::position || (entry.publication && entry.publication->offset != 0);
+  if (numbered && entry.number != 0 && entry.number <= state->level_number) return;
   session::Outbox& box = outbox(*c, slot);
   if (entry.publication && entry.publication->policy.is_volatile && (box.blocked || box.control_bytes() > settings_->limits.control_lane_bytes_max / 2)) {
     counters_->namespaces[ns].volatile_dropped.add();

@@ -183,6 +183,7 @@ void Shard::send_waiting() {
 void Shard::on_publication(PublicationPtr publication) {
   hub::Stream* stream = hub_.find_stream({publication->ns, publication->tenant});
   if (stream == nullptr) return;
+  if (publication->offset != 0) info(*stream).behind = false;
   if (!provisional_.empty()) {
     auto found = provisional_.find(publication->id);
     if (found != provisional_.end()) {
@@ -209,15 +210,22 @@ void Shard::on_missed(const StreamKey& key) {
     gap.count = 1;
     return fanout_.announce_gap(*stream, std::move(gap), now_);
   }
-  // Every member goes on from the last publication that its lane was given, by way of history.
-  const Position from = fanout_.settled(*stream);
+  info(*stream).behind = true;
+  // Every member goes on by way of history, from the last publication that its lane was given, or from where it joined behind that.
+  const Position settled = fanout_.settled(*stream);
+  const Position received = fanout_.received(*stream);
+  auto start_of = [&](const session::LevelMark& level) {
+    const session::LevelMark mark(settled);
+    if (level.epoch == mark.epoch) return Position{settled.epoch, std::max(settled.offset, level.offset)};
+    return level.epoch == session::LevelMark(received).epoch ? Position{received.epoch, level.offset} : settled;
+  };
   connections_.for_each([&](ConnectionId id, Connection& c) {
     if (c.phase != Connection::Phase::active) return;
     session::NamespaceState* state = c.session->find(key.ns);
     if (state == nullptr || state->stream != stream->index) return;
     fanout_.settle(state->rooms, *stream);
     session::Lane& lane = outbox(c, id.slot).lane(lane_settings(key.ns));
-    if (!lane.catching_up()) lane.begin_catch_up(from);
+    if (!lane.catching_up()) lane.begin_catch_up(start_of(state->level));
     fanout_.set_direct_after(id.slot, UINT64_MAX);
     if (!lane.has_frames() && !lane.reading()) refills_.emplace_back(id, key.ns);
     mark_dirty(id.slot, c);

@@ -47,6 +47,7 @@ session::Entry Shard::position_entry(const Connection& c, NamespaceId ns, const 
 
 void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane, const broker::HistoryPart& part) {
   if (part.reach != Reach::reached) {
+    if (part.next.epoch != lane.position().epoch) lane.until = 0;  // it was of an epoch that is over
     session::GapRun gap;
     gap.reason = session::GapReason::trimmed;
     gap.count = part.skipped;
@@ -81,6 +82,7 @@ void Shard::level(std::uint32_t slot, Connection& c, session::NamespaceState& st
   const Position at = lane.position();
   lane.push_refill(position_entry(c, state.ns, {at.epoch, std::max(at.offset, lane.until)}));
   lane.end_catch_up();
+  state.level = session::LevelMark(at);
   // Everything up to here has been told to this shard before the answer that completed the read: what of it is still being fanned out
   // is not sent again.
   state.level_number = fanout_.number();

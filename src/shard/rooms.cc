@@ -120,14 +120,22 @@ void Shard::enter_stream(Joining joining) {
     history_.emplace(ticket, [this, j = std::move(j)](broker::HistoryPart part) mutable { finish_join(std::move(j), std::move(part)); });
     parts_.broker.read(ticket, key, since, broker::ReadLimits{});
   };
-  if (info(stream).entered && !fanout_.received(stream).epoch.empty()) return then(std::move(joining));
+  if (info(stream).known && !info(stream).behind) return then(std::move(joining));
   const broker::Ticket ticket = ++last_ticket_;
   info(stream).entered = true;
   const StreamKey key = stream.key;
   entered_.emplace(ticket, [this, then, joining = std::move(joining)](broker::StreamState state) mutable {
-    const Position& received = fanout_.received(*joining.stream);
-    if (state.available && (received.epoch != state.position.epoch || received.offset < state.position.offset)) {
-      fanout_.set_received(*joining.stream, state.position);
+    hub::Stream& entered = *joining.stream;
+    if (state.available) {
+      StreamInfo& known = info(entered);
+      known.known = true;
+      known.behind = false;
+      const Position received = fanout_.received(entered);
+      if (received.epoch != state.position.epoch && entered.members != 0) {
+        fanout_.announce_position(entered, state.position, now_);
+      } else if (received.epoch != state.position.epoch || received.offset < state.position.offset) {
+        fanout_.set_received(entered, state.position);
+      }
     }
     then(std::move(joining));
   });
@@ -174,8 +182,9 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
   std::string data = "{" + held_json(state);
   if (joining.recover) data += recovered ? ",\"recovered\":true" : ",\"recovered\":false";
   const Position& position = recovered ? *joining.recover : current;
+  state.level = session::LevelMark(position);
   data += ",\"position\":{\"epoch\":";
-  append_json_string(data, available_ ? std::string_view(position.epoch) : std::string_view{});
+  append_json_string(data, position.epoch);
   data += ",\"offset\":" + std::to_string(position.offset) + "}";
   if (replays) data += ",\"until\":" + std::to_string(std::max(current.offset, part->next.offset));
   if (!joining.denied.empty()) {

@@ -145,6 +145,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   friend struct MessageHandler;
   struct StreamInfo {
     bool entered = false;
+    bool known = false;                 // the broker said where it stands, and tells what follows
+    bool behind = false;                // publications were missed since: `received` is not where it stands
     bool gap_announced = false;         // of the outage under way
     std::int64_t idle_since_ms = 0;
     std::int64_t last_missed_ms = 0;
