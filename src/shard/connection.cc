@@ -273,8 +273,10 @@ std::int64_t Shard::end_of_turn() {
     constexpr std::int64_t lease_idle_ms = 600'000;
     absl::erase_if(leases_, [&](const auto& item) { return now_.monotonic_ms - item.second.used_ms > lease_idle_ms && !item.second.asked; });
   }
+  close_slow();
   flush_dirty();  // answers first: they are small, and a fan-out may be long
   bool more = fanout_.run(now_, settings_->limits.fanout_slice_sends) == fanout::Fanout::Run::more;
+  close_slow();
   flush_dirty();
   std::vector<std::pair<ConnectionId, NamespaceId>> refills = std::move(refills_);
   refills_.clear();

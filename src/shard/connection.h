@@ -51,6 +51,7 @@ struct Connection {
   bool echo = false;
   bool dirty = false;
   bool broken = false;
+  bool slow = false;                        // over a bound: is closed at the end of the turn, gets nothing more
   bool peer_closed = false;                 // its close frame came
   bool announced = false;                   // counted as a session
   std::unique_ptr<HttpPhase> http;          // owned; phase http only

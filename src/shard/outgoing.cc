@@ -53,11 +53,25 @@ void Shard::control(ConnectionId id, Connection& c, std::string_view json) {
 }
 
 void Shard::control_raw(std::uint32_t slot, Connection& c, std::string_view frame) {
+  if (c.slow && c.phase != Connection::Phase::closing) return;
   const bool fits = outbox(c, slot).push_control(Frame(frame, &frames_), settings_->limits.control_lane_bytes_max);
   mark_dirty(slot, c);
   if (!fits && c.phase != Connection::Phase::closing && c.phase != Connection::Phase::http) {
-    counters_->slow_consumers.add();
-    close(connections_.id_of(slot), c, close_code_of(Code::SLOW_CONSUMER), "control lane is over limits.control_lane_bytes_max");
+    close_slow_later(slot, c, "control lane is over limits.control_lane_bytes_max");
+  }
+}
+
+void Shard::close_slow_later(std::uint32_t slot, Connection& c, std::string_view why) {
+  if (c.slow) return;
+  c.slow = true;
+  counters_->slow_consumers.add();
+  slow_.emplace_back(connections_.id_of(slot), why);
+}
+
+void Shard::close_slow() {
+  const auto slow = std::exchange(slow_, {});
+  for (const auto& [id, why] : slow) {
+    if (Connection* c = find(id)) close(id, *c, close_code_of(Code::SLOW_CONSUMER), why);
   }
 }
 
@@ -83,7 +97,7 @@ void Shard::begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uin
 
 void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   Connection* c = connections_.at_slot(slot);
-  if (c == nullptr || c->phase != Connection::Phase::active) return;
+  if (c == nullptr || c->phase != Connection::Phase::active || c->slow) return;
   session::NamespaceState* state = c->session->find(ns);
   if (state == nullptr) return;
   const bool numbered = entry.kind == session::Entry::Kind::position || (entry.publication && entry.publication->offset != 0);
@@ -111,11 +125,7 @@ void Shard::served(const Publication& publication) {
 }
 
 void Shard::after_push(std::uint32_t slot, Connection& c, session::PushResult result) {
-  if (result == session::PushResult::overflow) {
-    counters_->slow_consumers.add();
-    close(connections_.id_of(slot), c, close_code_of(Code::SLOW_CONSUMER), "the connection does not read what it is sent");
-    return;
-  }
+  if (result == session::PushResult::overflow) return close_slow_later(slot, c, "the connection does not read what it is sent");
   if (!c.outbox->blocked) mark_dirty(slot, c);
 }
 

@@ -215,6 +215,9 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void control(ConnectionId id, Connection& c, std::string_view json);
   void control_raw(std::uint32_t slot, Connection& c, std::string_view frame);
   void mark_dirty(std::uint32_t slot, Connection& c);
+  /// At the end of the turn: whoever sends is in the middle of something.
+  void close_slow_later(std::uint32_t slot, Connection& c, std::string_view why);
+  void close_slow();
   void flush_dirty();
   void flush(std::uint32_t slot, Connection& c);
   void shed_if_over_budget();
@@ -338,6 +341,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
 
   std::vector<std::uint32_t> dirty_;                       // slots to flush at the end of the turn
   std::vector<ConnectionId> broken_;
+  std::vector<std::pair<ConnectionId, std::string_view>> slow_;   // to close with SLOW_CONSUMER, and why
   std::vector<std::pair<ConnectionId, NamespaceId>> refills_;
   std::vector<std::unique_ptr<session::Outbox>> spare_outboxes_;
   std::string scratch_;
