@@ -164,7 +164,6 @@ void Shard::on_availability(bool available) {
   connections_.for_each([&](ConnectionId id, Connection& c) {
     if (!c.outbox) return;
     for (session::Lane& lane : c.outbox->lanes()) {
-      lane.set_reading(false);
       if (lane.catching_up()) refills_.emplace_back(id, lane.settings().ns);
     }
   });

@@ -98,16 +98,17 @@ void Shard::refill(ConnectionId id, NamespaceId ns) {
   lane->set_reading(true);
   const broker::Ticket ticket = ++last_ticket_;
   const Position since = lane->position();
-  history_.emplace(ticket, [this, id, ns](broker::HistoryPart part) { on_refill(id, ns, std::move(part)); });
+  history_.emplace(ticket, [this, id, ns, since](broker::HistoryPart part) { on_refill(id, ns, since, std::move(part)); });
   parts_.broker.read(ticket, stream_of(*state).key, since, broker::ReadLimits{});
 }
 
-void Shard::on_refill(ConnectionId id, NamespaceId ns, broker::HistoryPart part) {
+void Shard::on_refill(ConnectionId id, NamespaceId ns, const Position& since, broker::HistoryPart part) {
   Connection* c = find(id);
   if (c == nullptr || c->phase != Connection::Phase::active || !c->outbox) return;
   session::NamespaceState* state = c->session->find(ns);
   session::Lane* lane = c->outbox->find_lane(ns);
-  if (state == nullptr || lane == nullptr || !lane->catching_up()) return;
+  // Another position: the namespace was left and joined again meanwhile, and that lane's own read is under way.
+  if (state == nullptr || lane == nullptr || !lane->catching_up() || lane->position() != since) return;
   lane->set_reading(false);
   if (part.reach == Reach::unavailable) return;  // on_availability asks again
   take_part(id.slot, *c, *state, *lane, part);

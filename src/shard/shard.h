@@ -290,7 +290,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
 
   // recovery.cc
   void refill(ConnectionId id, NamespaceId ns);
-  void on_refill(ConnectionId id, NamespaceId ns, broker::HistoryPart part);
+  void on_refill(ConnectionId id, NamespaceId ns, const Position& since, broker::HistoryPart part);
   void take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane, const broker::HistoryPart& part);
   void level(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane);
   /// The room of the publication that the connection holds and whose filters it passes; nothing: not for it.
