@@ -174,9 +174,28 @@ void Shard::send_waiting() {
   while (available_ && !outage_queue_.empty()) {
     Waiting waiting = outage_queue_.pop_front();
     outage_bytes_ -= waiting.bytes;
-    to_broker(std::move(waiting.publication), [](PublishAnswer) {});
+    send_to_broker(std::move(waiting.publication));
   }
   counters_->outage_queue.set(outage_queue_.size());
+}
+
+/// One that was accepted while the broker was away. It is told to the members before it is answered, so its id need not be known after.
+void Shard::send_to_broker(Publication publication) {
+  const broker::Ticket ticket = ++last_ticket_;
+  published_.emplace(ticket, [this, copy = publication](broker::Published result) mutable {
+    using Outcome = broker::Published::Outcome;
+    const bool later = result.outcome == Outcome::unavailable || (result.outcome == Outcome::refused && result.fault.code == Code::UNAVAILABLE);
+    const std::size_t bytes = copy.bytes();
+    if (later && outage_queue_.size() < settings_->limits.outage_queue_entries_max) {
+      outage_bytes_ += bytes;
+      outage_queue_.push_back({std::move(copy), bytes});
+      counters_->outage_queue.set(outage_queue_.size());
+      return;
+    }
+    provisional_.erase(copy.id);
+    if (result.outcome == Outcome::numbered || result.outcome == Outcome::accepted) parts_.host.message_sent(copy.ns, copy.event);
+  });
+  parts_.broker.publish(ticket, std::move(publication));
 }
 
 void Shard::on_publication(PublicationPtr publication) {

@@ -315,6 +315,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms, PublishDone done);
   void to_broker(Publication publication, PublishDone done);
   void without_broker(Publication publication, PublishDone done);
+  void send_to_broker(Publication publication);
   void send_waiting();
   void apply_policy(Publication& publication);
 
