@@ -140,8 +140,7 @@ void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason)
   if (session.kind == session::Session::Kind::service) parts_.host.service_gone(id);
   for (session::NamespaceState& state : session.namespaces) {
     parts_.host.client_disconnected(client_info(id, c), state.ns, reason);
-    hub_.leave_all(state.rooms);
-    idle_streams_.push_back(state.stream);
+    leave_rooms(state);
     wishes_[state.ns]->release(state.wish);
     counters_->namespaces[state.ns].connections.set(counters_->namespaces[state.ns].connections.get() - 1);
     if (c.outbox) c.outbox->drop_lane(state.ns);

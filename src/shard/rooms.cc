@@ -337,6 +337,7 @@ void Shard::on_unsubscribe(ConnectionId id, Connection& c, std::optional<std::in
     auto parsed = protocol::parse_room(name, settings_->limits.room_name_bytes_max);
     if (!parsed) return refuse(id, c, request, parsed.error());
     if (parsed->kind != RoomKind::other) continue;  // identity rooms come and go with the identity
+    if (!parsed->tenant.empty() && parsed->tenant != c.session->identity.tenant_id) continue;  // not held
     hub::Stream& stream = settings_->is_public_room(parsed->name) ? hub_.stream({state->ns, ""}) : stream_of(*state);
     fanout_.settle(state->rooms, stream);
     hub_.leave(state->rooms, stream, parsed->name);
@@ -349,8 +350,7 @@ void Shard::on_leave(ConnectionId id, Connection& c, std::optional<std::int64_t>
   const auto ns = settings_->find_namespace(name);
   if (!ns) return refuse(id, c, request, unknown_namespace(*settings_, name));
   if (session::NamespaceState* state = c.session->find(*ns)) {
-    hub_.leave_all(state->rooms);
-    idle_streams_.push_back(state->stream);
+    leave_rooms(*state);
     wishes_[*ns]->release(state->wish);
     if (c.outbox) c.outbox->drop_lane(*ns);
     counters_->namespaces[*ns].connections.set(counters_->namespaces[*ns].connections.get() - 1);
@@ -377,16 +377,27 @@ void Shard::send_latest(ConnectionId id, NamespaceId ns, std::vector<std::string
   parts_.broker.latest(ticket, stream_of(*state).key, std::move(rooms));
 }
 
+void Shard::leave_rooms(session::NamespaceState& state) {
+  hub_.leave_all(state.rooms);
+  idle_streams_.push_back(state.stream);
+  if (const hub::Stream* open_to_all = hub_.find_stream({state.ns, ""})) idle_streams_.push_back(open_to_all->index);
+}
+
 void Shard::release_idle_streams() {
+  std::vector<std::uint32_t> held;  // by a join or a fan-out under way
   for (const std::uint32_t index : idle_streams_) {
     hub::Stream* stream = hub_.find_stream_at(index);
-    if (stream == nullptr || stream->members != 0 || stream->holders != 0) continue;
+    if (stream == nullptr || stream->members != 0) continue;
+    if (stream->holders != 0) {
+      if (std::find(held.begin(), held.end(), index) == held.end()) held.push_back(index);
+      continue;
+    }
     if (info(*stream).entered) parts_.broker.leave(stream->key);
     fanout_.forget(*stream);
     streams_[index] = StreamInfo{};
     hub_.release_if_idle(*stream);
   }
-  idle_streams_.clear();
+  idle_streams_ = std::move(held);
 }
 
 }  // namespace sparc::shard

@@ -286,6 +286,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   [[nodiscard]] std::string held_json(const session::NamespaceState& state);
   [[nodiscard]] hub::Stream& stream_of(const session::NamespaceState& state) { return hub_.stream_at(state.stream); }
   StreamInfo& info(const hub::Stream& stream);
+  void leave_rooms(session::NamespaceState& state);
   void release_idle_streams();
 
   // recovery.cc
