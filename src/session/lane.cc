@@ -109,7 +109,8 @@ PushResult Lane::push(Entry entry) {
   if (entry.publication && entry.publication->policy.latest) {
     auto [found, fresh] = latest_.try_emplace(latest_key(*entry.publication, room_of(entry)), front_ticket_ + entries_.size());
     if (!fresh) {
-      if (found->second >= front_ticket_) {
+      // A gap may have taken the place of what expired or was dropped.
+      if (found->second >= front_ticket_ && entries_[found->second - front_ticket_].kind == Entry::Kind::publication) {
         remove_at(found->second - front_ticket_);
         result = PushResult::conflated;
       }
@@ -184,6 +185,8 @@ PushResult Lane::overflow() {
   }
   // Down to three quarters, so that a lane at its bound does not drop one by one for ever.
   GapRun gap;
+  Entry position;  // the last one dropped: what follows is of its epoch
+  position.kind = Entry::Kind::removed;
   while (bytes_ > settings_.bytes_max / 4 * 3 && live_ > 1) {
     trim_removed();
     Entry& front = entries_.front();
@@ -194,20 +197,35 @@ PushResult Lane::overflow() {
     } else if (front.kind == Entry::Kind::publication) {
       GapRun one = gap_of(front, GapReason::dropped);
       if (gap.count == 0) gap = one; else merge(gap, one);
+    } else if (front.kind == Entry::Kind::position) {
+      bytes_ -= cost(front);
+      --live_;
+      position = std::exchange(front, Entry{});
+      front.kind = Entry::Kind::removed;
+      continue;
     }
     drop_front();
   }
+  trim_removed();
+  if (position.kind == Entry::Kind::position) put_first(std::move(position));
   if (gap.count == 0) return PushResult::queued;
   dropped_ += gap.count;
+  put_first(std::move(gap));
+  return PushResult::dropped;
+}
+
+void Lane::put_first(Entry entry) {
+  bytes_ += cost(entry);
+  ++live_;
+  entries_.push_front(std::move(entry));
+  --front_ticket_;
+}
+
+void Lane::put_first(GapRun gap) {
   Entry entry;
   entry.kind = Entry::Kind::gap;
   entry.gap = std::make_unique<GapRun>(std::move(gap));
-  bytes_ += cost(entry);
-  ++live_;
-  trim_removed();
-  entries_.push_front(std::move(entry));
-  --front_ticket_;
-  return PushResult::dropped;
+  put_first(std::move(entry));
 }
 
 void Lane::drop_front() {
@@ -233,13 +251,7 @@ void Lane::conflate() {
   trim_removed();
   if (gap.count != 0) {
     dropped_ += gap.count;
-    Entry entry;
-    entry.kind = Entry::Kind::gap;
-    entry.gap = std::make_unique<GapRun>(std::move(gap));
-    bytes_ += cost(entry);
-    ++live_;
-    entries_.push_front(std::move(entry));
-    --front_ticket_;
+    put_first(std::move(gap));
   }
 }
 
@@ -254,9 +266,13 @@ PushResult Lane::give_up_frames() {
   front_ticket_ += old.size();
   bytes_ = live_ = 0;
   if (first != nullptr) begin_catch_up({first->epoch, first->offset - 1});
+  bool before_first = true;
   for (std::size_t i = 0; i < old.size(); ++i) {
     Entry& entry = old[i];
-    if (entry.kind == Entry::Kind::gap) {
+    before_first = before_first && entry.publication.get() != first;
+    if (entry.kind == Entry::Kind::position) {
+      if (before_first || first == nullptr) append(std::move(entry));  // the epoch of what is read from history
+    } else if (entry.kind == Entry::Kind::gap) {
       dropped_ -= entry.gap->count;
       add_gap(entries_, std::move(*entry.gap));
     } else if (entry.kind == Entry::Kind::notice || (entry.kind == Entry::Kind::publication && entry.publication->offset == 0)) {

@@ -110,6 +110,8 @@ class Lane {
   [[nodiscard]] PushResult overflow();
   [[nodiscard]] PushResult give_up_frames();
   void drop_front();
+  void put_first(Entry entry);
+  void put_first(GapRun gap);
   void conflate();
   void trim_removed();
 

@@ -171,6 +171,7 @@ void Shard::flush(std::uint32_t slot, Connection& c) {
   if (box.blocked) return;
   if (box.idle()) {
     if (spare_outboxes_.size() < 1024) {
+      box.lanes().clear();  // of the next connection nothing may be left in it
       spare_outboxes_.push_back(std::move(c.outbox));
     }
     c.outbox.reset();
