@@ -109,7 +109,27 @@ void Shard::on_join(ConnectionId id, Connection& c, protocol::Request request) {
   enter_stream(std::move(joining));
 }
 
+void Shard::enter_public(NamespaceId ns, std::move_only_function<void()> then) {
+  hub::Stream& stream = hub_.stream({ns, ""});
+  ++stream.holders;
+  info(stream).entered = true;
+  const broker::Ticket ticket = ++last_ticket_;
+  entered_.emplace(ticket, [this, &stream, then = std::move(then)](broker::StreamState) mutable {
+    info(stream).known = true;
+    then();
+    --stream.holders;
+    idle_streams_.push_back(stream.index);
+  });
+  const StreamKey key = stream.key;
+  parts_.broker.enter(ticket, key);
+}
+
 void Shard::enter_stream(Joining joining) {
+  const bool has_public = std::any_of(joining.rooms.begin(), joining.rooms.end(), [](const RoomDecision& room) { return room.is_public; });
+  if (has_public && !info(hub_.stream({joining.ns, ""})).known) {
+    const NamespaceId ns = joining.ns;
+    return enter_public(ns, [this, joining = std::move(joining)]() mutable { enter_stream(std::move(joining)); });
+  }
   hub::Stream& stream = *joining.stream;
   auto then = [this](Joining j) {
     const bool has_history = settings_->namespaces[j.ns].history;
@@ -285,6 +305,17 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
     } else {
       return refuse(id, c, request.id, decision.fault);
     }
+  }
+  if (std::any_of(rooms.begin(), rooms.end(), [](const RoomDecision& room) { return room.is_public; }) && !info(hub_.stream({state->ns, ""})).known) {
+    c.session->begin_wait(wants.ns);
+    const NamespaceId ns = state->ns;
+    return enter_public(ns, [this, id, request = std::move(request)]() mutable {
+      Connection* to = find(id);
+      if (to == nullptr || to->phase != Connection::Phase::active) return;
+      to->session->end_wait(session::namespace_of(request.command));
+      handle(id, *to, std::move(request));
+      resume(id);
+    });
   }
   std::size_t held = 0;
   for (const auto& other : c.session->namespaces) held += rooms_of(other).size();

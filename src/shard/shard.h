@@ -270,6 +270,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   // rooms.cc
   void on_join(ConnectionId id, Connection& c, protocol::Request request);
   void enter_stream(Joining joining);
+  /// Calls `then` once publications to the namespace's public rooms are told to this shard.
+  void enter_public(NamespaceId ns, std::move_only_function<void()> then);
   void finish_join(Joining joining, std::optional<broker::HistoryPart> part);
   void abandon_join(Joining& joining);
   void on_leave(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view ns);
