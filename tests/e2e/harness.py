@@ -211,8 +211,9 @@ class Closed(Exception):
 class Client:
     """A connection of the native protocol. Frames are kept in the order of their arrival until somebody asks for them."""
 
-    def __init__(self, socket_):
+    def __init__(self, socket_, pongs=True):
         self.socket = socket_
+        self.pongs = pongs    # whether pings are answered
         self.frames = []      # not asked for yet
         self.texts = []       # every message, as it came
         self.last_id = 0
@@ -221,8 +222,10 @@ class Client:
         self.reader = None
 
     @staticmethod
-    async def open(server, credential=None, how="header", path="/ws", subprotocols=("sparc.v1.json",), read=True, headers=None, **options):
+    async def open(server, credential=None, how="header", path="/ws", subprotocols=("sparc.v1.json",), read=True, headers=None, pongs=True,
+                   **options):
         """how: header, key, subprotocol, query, or none."""
+        asyncio.get_running_loop().set_debug(False)  # unittest's choice, and slow
         subprotocols = list(subprotocols or [])
         headers = dict(headers or {})
         if credential is not None and how == "header":
@@ -239,7 +242,7 @@ class Client:
         socket_ = await websockets.connect(
             server.url(path), subprotocols=subprotocols or None, extra_headers=headers, ping_interval=None, max_size=None,
             open_timeout=DEADLINE_S, close_timeout=DEADLINE_S, **options)
-        client = Client(socket_)
+        client = Client(socket_, pongs)
         if read:
             client.start_reading()
         return client
@@ -255,9 +258,12 @@ class Client:
                     frames = [unpack(message)]
                 else:
                     frames = json.loads(message)
+                frames = frames if isinstance(frames, list) else [frames]
                 async with self.changed:
-                    self.frames.extend(frames if isinstance(frames, list) else [frames])
+                    self.frames.extend(frames)
                     self.changed.notify_all()
+                if self.pongs and any(frame["type"] == "ping" for frame in frames):
+                    await self.send({"type": "pong"})
         except websockets.ConnectionClosed:
             pass
         finally:
