@@ -96,6 +96,7 @@ class Parser {
     add_serve();
     add_token();
     add_publish();
+    add_tail();
     CLI::App* check = add("check-config", "Say what is wrong with a configuration file, and where");
     check->add_option("file", arguments_.config_file, "The TOML file")->required();
     add("docs-config", "Print docs/configuration.md");
@@ -165,6 +166,15 @@ class Parser {
     publish->add_option("data", arguments_.data, "JSON; - reads it from the standard input")->required();
     publish->add_option("--url", arguments_.url, "The server; otherwise this machine, at the configured port");
     flags_.add_to(*publish, arguments_);
+  }
+
+  void add_tail() {
+    CLI::App* tail = add("tail", "Watch a namespace as a client");
+    tail->add_option("namespace", arguments_.ns, "alerts, …")->required();
+    tail->add_option("--token", arguments_.token, "The token (see `token`)")->required()->envname("SPARC_TOKEN");
+    tail->add_option("--join", arguments_.rooms, "Rooms beside those of the token's identity, separated by commas")->delimiter(',');
+    tail->add_option("--url", arguments_.url, "ws:// or wss://; otherwise this machine, at the configured port");
+    flags_.add_to(*tail, arguments_);
   }
 
   CLI::App app_;

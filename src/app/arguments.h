@@ -33,6 +33,10 @@ struct Arguments {
   // publish
   std::string url;  // empty: this machine, at the configured port
   std::string ns, room, event, data;
+
+  // tail
+  std::string token;
+  std::vector<std::string> rooms;
 };
 
 /// The arguments, or the exit code after help or a complaint was printed.

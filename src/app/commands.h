@@ -10,6 +10,8 @@ int serve(const Arguments& arguments);
 int token(const Arguments& arguments);
 /// Publishes one event over HTTP and prints the answer.
 int publish(const Arguments& arguments);
+/// Prints the events of a namespace as a client gets them, a JSON line each, until it is interrupted.
+int tail(const Arguments& arguments);
 int check_config(const Arguments& arguments);
 int docs_config();
 int version();

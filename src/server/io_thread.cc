@@ -120,8 +120,11 @@ void IoThread::on_accept(net::Acceptor& acceptor, net::Fd fd, const net::Address
   shard_->set_now(loop_->now());
   const bool admin = &acceptor == admin_.get();
   shard::Peer from{peer.source().bytes(), peer.ip(), peer.is_loopback() || node_.exempt(peer)};
+  from.proxy = node_.exempt(peer);
+  from.admin = admin;
+  if (!node_.open_connection()) return shard_->count_refused();
   const auto id = shard_->on_open(std::move(from));
-  if (!id) return;
+  if (!id) return node_.close_connection();
   if (id->slot >= ids_.size()) {
     ids_.resize(id->slot + id->slot / 2 + 64);
     admin_slots_.resize(ids_.size());
@@ -130,6 +133,7 @@ void IoThread::on_accept(net::Acceptor& acceptor, net::Fd fd, const net::Address
   admin_slots_[id->slot] = admin;
   const auto tls = node_.tls();
   if (auto opened = sockets_->open(id->slot, std::move(fd), admin ? nullptr : tls.get()); !opened) {
+    node_.close_connection();
     shard_->on_closed(*id, opened.error().message);
   }
 }
@@ -147,6 +151,7 @@ void IoThread::on_writable(std::uint32_t slot) {
 
 void IoThread::on_closed(std::uint32_t slot, const net::Closing& closing) {
   shard_->set_now(loop_->now());
+  node_.close_connection();
   shard_->on_closed(ids_[slot], closing.detail.empty() ? net::name_of(closing.reason) : closing.detail);
 }
 
@@ -156,7 +161,16 @@ std::ptrdiff_t IoThread::send(std::uint32_t slot, std::string_view bytes) {
   return static_cast<std::ptrdiff_t>(sent.taken);
 }
 
-void IoThread::close(ConnectionId id) { sockets_->close(id.slot); }
+void IoThread::close(ConnectionId id) {
+  node_.close_connection();
+  sockets_->close(id.slot);
+}
+
+std::optional<shard::Peer> IoThread::forwarded(Headers headers) {
+  const auto address = node_.forwarded(headers);
+  if (!address) return std::nullopt;
+  return shard::Peer{address->source().bytes(), address->ip(), false};
+}
 
 void IoThread::on_request(ConnectionId id, std::uint64_t exchange, const http::Request& request) { api_.handle(id, exchange, request); }
 
@@ -179,7 +193,7 @@ void IoThread::set_inline_handler(const std::string& event, shard::InlineHandler
 }
 
 void IoThread::client_event(shard::ClientEvent event) {
-  if (is_builtin_event(event.name) && !node_.handled(event.name) && handle_builtin_event(*shard_, event)) return;
+  if (is_builtin_event(event.name) && !node_.handled(event.name, event.tenant) && handle_builtin_event(*shard_, event)) return;
   node_.service_event(*this, std::move(event));
 }
 void IoThread::service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle) {

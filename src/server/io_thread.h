@@ -79,11 +79,13 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   // shard::Transport
   std::ptrdiff_t send(std::uint32_t slot, std::string_view bytes) override;
   void close(ConnectionId id) override;
+  void finish(ConnectionId id) override { sockets_->shutdown_write(id.slot); }
   void pause_reading(ConnectionId id) override { sockets_->pause_reading(id.slot); }
   void resume_reading(ConnectionId id) override { sockets_->resume_reading(id.slot); }
 
   // shard::Host
   void on_request(ConnectionId id, std::uint64_t exchange, const http::Request& request) override;
+  std::optional<shard::Peer> forwarded(Headers headers) override;
   std::expected<void, Fault> admit(const Identity& identity) override;
   void release(const Identity& identity) override;
   bool revoked(const Identity& identity) override;

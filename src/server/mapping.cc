@@ -74,7 +74,7 @@ Result<std::shared_ptr<const auth::Policy>> policy_of(const config::Config& conf
   for (const config::Namespace& ns : config.namespaces) {
     if (!ns.roles.empty()) policy.namespaces.push_back({ns.name, ns.roles});
     for (const config::EventRule& rule : ns.events) {
-      if (!rule.send_roles.empty()) policy.events.push_back({ns.name, rule.pattern, rule.send_roles, false, ""});
+      if (!rule.send_roles.empty() || rule.ownership) policy.events.push_back({ns.name, rule.pattern, rule.send_roles, rule.ownership, ""});
     }
   }
   for (auth::EventRule& rule : auth::shipped_events()) policy.events.push_back(std::move(rule));
@@ -86,9 +86,15 @@ Result<std::shared_ptr<const auth::Policy>> policy_of(const config::Config& conf
 
 }  // namespace
 
-std::shared_ptr<const shard::Settings> settings_of(const config::Config& config) {
+std::shared_ptr<const shard::Settings> settings_of(const config::Config& config, std::uint16_t shards) {
   auto out = std::make_shared<shard::Settings>();
   out->limits = config.limits;
+  // What is a node's is divided: the kernel spreads connections evenly over the shards.
+  auto share = [shards](auto whole) { return whole == 0 ? whole : std::max<decltype(whole)>(1, (whole + shards - 1) / shards); };
+  out->limits.node_handshakes.points = share(config.limits.node_handshakes.points);
+  out->limits.address_handshakes.points = share(config.limits.address_handshakes.points);
+  out->limits.outbox_node_bytes_max = share(config.limits.outbox_node_bytes_max);
+  out->token_cookie = config.token_cookie;
   for (const config::Namespace& ns : config.namespaces) out->namespaces.push_back(namespace_of(ns, config.limits));
   out->public_rooms = config.public_rooms;
   for (const config::Anonymous& a : config.anonymous) {
@@ -141,8 +147,9 @@ Result<shard::Authority> authority_of(const config::Config& config, const KeyDoc
   claims->organization_id = config.claims.organization_id;
   claims->roles = config.claims.roles;
   claims->leeway_ms = config.jwt.leeway_ms;
-  claims->audiences = config.jwt.audience;
-  if (!config.jwt.issuer.empty()) claims->issuers = {config.jwt.issuer};
+  claims->audiences = config.claims.audiences;
+  claims->issuers = config.claims.issuers;
+  claims->expiry_required = config.claims.expiry_required;
   out.claims = std::move(claims);
 
   std::vector<auth::ApiKeyConfig> keys;

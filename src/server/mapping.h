@@ -13,7 +13,7 @@
 
 namespace sparc::server {
 
-[[nodiscard]] std::shared_ptr<const shard::Settings> settings_of(const config::Config& config);
+[[nodiscard]] std::shared_ptr<const shard::Settings> settings_of(const config::Config& config, std::uint16_t shards);
 [[nodiscard]] broker::MemoryBrokerSettings broker_settings_of(const config::Config& config, const shard::Settings& settings, std::uint16_t shards);
 
 /// Reads key files. `jwks` are texts of key documents that were fetched, for users and for services. Sentences for the log go to

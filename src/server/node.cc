@@ -4,6 +4,7 @@
 
 #include "base/pattern.h"
 #include "broker/memory/snapshot_file.h"
+#include "http/forwarded.h"
 #include "server/key_keeper.h"
 
 namespace sparc::server {
@@ -32,7 +33,10 @@ Node::~Node() {
 }
 
 Result<void> Node::start() {
-  settings_ = settings_of(config_);
+  constexpr unsigned shards_max = 64;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const auto shards = static_cast<std::uint16_t>(std::min(config_.shards != 0 ? config_.shards : cores, shards_max));
+  settings_ = settings_of(config_, shards);
   for (const std::string& proxy : config_.trusted_proxies) {
     auto network = net::Cidr::parse(proxy);
     if (!network) return fail("trusted_proxies: " + network.error().message);
@@ -49,8 +53,6 @@ Result<void> Node::start() {
   if (!tls) return std::unexpected(tls.error());
   tls_ = std::move(*tls);
 
-  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const auto shards = static_cast<std::uint16_t>(config_.shards != 0 ? config_.shards : std::min(cores, 64U));
   broker_ = std::make_unique<broker::MemoryBroker>(broker_settings_of(config_, *settings_, shards), *this, entropy_);
   if (auto restored = restore_snapshot(); !restored) return restored;
   for (std::uint16_t i = 0; i < shards; ++i) {
@@ -133,6 +135,25 @@ std::shared_ptr<const net::TlsContext> Node::tls() const {
 
 bool Node::exempt(const net::Address& peer) const { return net::contains(proxies_, peer); }
 
+bool Node::open_connection() {
+  const std::size_t most = config_.limits.connections_max;
+  if (connections_.fetch_add(1, std::memory_order_relaxed) < most || most == 0) return true;
+  close_connection();
+  return false;
+}
+
+std::optional<net::Address> Node::forwarded(Headers headers) const {
+  const std::vector<std::string> hops = http::forwarded_addresses(headers, http::ForwardedField::x_forwarded_for);
+  std::optional<net::Address> nearest;
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {  // from the nearest: the first that is no proxy of ours
+    const auto address = net::Address::parse(*hop);
+    if (!address) return nearest;
+    nearest = address;
+    if (!exempt(*address)) break;
+  }
+  return nearest;
+}
+
 std::expected<void, Fault> Node::admit(const std::string& tenant) {
   const std::size_t most = settings()->limits.tenant_connections_max;
   const std::lock_guard lock(tenants_mutex_);
@@ -203,7 +224,7 @@ void Node::reload(const config::Config& config) {
     log_.error("reload refused; nothing was changed", {{"reason", authority ? tls.error().message : authority.error().message}});
     return;
   }
-  const auto settings = settings_of(next);
+  const auto settings = settings_of(next, static_cast<std::uint16_t>(threads_.size()));
   {
     const std::lock_guard lock(settings_mutex_);
     config_ = std::move(next);
@@ -270,8 +291,9 @@ void Node::service_handle(IoThread& from, ConnectionId id, std::string tenant, p
   services_used_ = true;
   {
     const std::lock_guard lock(handled_mutex_);
-    auto& events = handled_[client_key(from.index(), id)];
-    events.insert(events.end(), handle.events.begin(), handle.events.end());
+    Handled& of = handled_[client_key(from.index(), id)];
+    of.tenant = tenant;
+    of.events.insert(of.events.end(), handle.events.begin(), handle.events.end());
   }
   run_on_zero(from, [this, key = client_key(from.index(), id), tenant = std::move(tenant), handle = std::move(handle)](IoThread& home) mutable {
     router_.handle(key, std::move(handle.group), std::move(tenant), std::move(handle.events), handle.retryable, false, home.now());
@@ -293,10 +315,12 @@ void Node::service_result(IoThread& from, ConnectionId id, protocol::Result resu
   });
 }
 
-bool Node::handled(std::string_view event) {
+bool Node::handled(std::string_view event, std::string_view tenant) {
   const std::lock_guard lock(handled_mutex_);
   return std::any_of(handled_.begin(), handled_.end(), [&](const auto& instance) {
-    return std::any_of(instance.second.begin(), instance.second.end(), [&](const std::string& pattern) { return matches_pattern(pattern, event); });
+    const auto& [of, events] = instance.second;
+    if (!of.empty() && of != tenant) return false;
+    return std::any_of(events.begin(), events.end(), [&](const std::string& pattern) { return matches_pattern(pattern, event); });
   });
 }
 
@@ -320,7 +344,7 @@ void Node::set_handler(const std::string& group, const std::string& event, Serve
     local_[key] = std::move(handler);
     {
       const std::lock_guard lock(handled_mutex_);
-      handled_[key] = {event};
+      handled_[key] = {{}, {event}};
     }
     router_.handle(key, group, {}, {event}, retryable, true, home.now());
   });

@@ -57,6 +57,11 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   [[nodiscard]] bool exempt(const net::Address& peer) const;
   [[nodiscard]] bool draining() const { return draining_.load(std::memory_order_acquire); }
 
+  /// Counts connections of the node against limits.connections_max. False: there are as many as there may be.
+  [[nodiscard]] bool open_connection();
+  void close_connection() { connections_.fetch_sub(1, std::memory_order_relaxed); }
+  /// The address that a trusted proxy names in X-Forwarded-For; nothing where the peer is not one.
+  [[nodiscard]] std::optional<net::Address> forwarded(Headers headers) const;
   [[nodiscard]] std::expected<void, Fault> admit(const std::string& tenant);
   void release(const std::string& tenant);
   [[nodiscard]] bool revoked(const Identity& identity);
@@ -72,8 +77,8 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   void service_result(IoThread& from, ConnectionId id, protocol::Result result);
   void service_gone(IoThread& from, ConnectionId id);
   void client_gone(IoThread& from, ConnectionId id);
-  /// Whether a service of this node registered for the event.
-  [[nodiscard]] bool handled(std::string_view event);
+  /// Whether a service of this node registered for the event, for that tenant.
+  [[nodiscard]] bool handled(std::string_view event, std::string_view tenant);
   void set_handler(const std::string& group, const std::string& event, Server::AsyncHandler handler, bool retryable);
   void tick_services(Now now);
   [[nodiscard]] std::int64_t services_due() const { return router_.next_due_ms(); }
@@ -104,6 +109,7 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   std::vector<std::unique_ptr<IoThread>> threads_;
   std::unique_ptr<KeyKeeper> keys_;
 
+  std::atomic<std::size_t> connections_{0};
   std::mutex tenants_mutex_;
   std::unordered_map<std::string, std::size_t, StringHash, std::equal_to<>> tenants_;
   std::mutex revoked_mutex_;
@@ -114,7 +120,11 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   std::unordered_map<std::uint64_t, Server::AsyncHandler> local_;   // by instance
   std::uint64_t last_local_ = 0;
   std::mutex handled_mutex_;
-  std::unordered_map<std::uint64_t, std::vector<std::string>> handled_;   // by instance
+  struct Handled {
+    std::string tenant;                 // empty: any
+    std::vector<std::string> events;
+  };
+  std::unordered_map<std::uint64_t, Handled> handled_;   // by instance
   std::atomic<bool> services_used_{false};   // a handler was registered: clients' ends matter to the router
 
   std::atomic<bool> draining_{false};

@@ -4,11 +4,23 @@
 #include <cassert>
 
 namespace sparc::session {
+namespace {
+
+// Pick::lane of what stands in no namespace's lane.
+constexpr std::int32_t picked_committed = -3, picked_control = -2, picked_invoke = -1;
+
+}  // namespace
 
 bool Outbox::push_control(Frame frame, std::size_t bytes_max) {
   control_bytes_ += frame.size();
   control_.push_back(std::move(frame));
   return control_bytes_ <= bytes_max;
+}
+
+bool Outbox::push_invoke(Frame frame, std::size_t bytes_max) {
+  invoke_bytes_ += frame.size();
+  invokes_.push_back(std::move(frame));
+  return invoke_bytes_ <= bytes_max;
 }
 
 Lane& Outbox::lane(const LaneSettings& settings) {
@@ -36,15 +48,15 @@ void Outbox::commit(Frame block, std::uint32_t begin, std::uint32_t end) {
 }
 
 bool Outbox::has_frames() const {
-  return committed_ || !control_.empty() || std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.has_frames(); });
+  return committed_ || !control_.empty() || !invokes_.empty() || std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.has_frames(); });
 }
 
 bool Outbox::idle() const {
-  return !committed_ && control_.empty() && std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.idle(); });
+  return !committed_ && control_.empty() && invokes_.empty() && std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.idle(); });
 }
 
 std::size_t Outbox::bytes() const {
-  std::size_t total = control_bytes_ + (committed_end_ - committed_begin_);
+  std::size_t total = control_bytes_ + invoke_bytes_ + (committed_end_ - committed_begin_);
   for (const Lane& lane : lanes_) total += lane.bytes();
   return total;
 }
@@ -54,12 +66,16 @@ void Outbox::gather(GapRenderer& gaps, std::int64_t now_ms, std::string& scratch
   picks_.clear();
   if (committed_) {
     scratch.append(committed_.bytes().substr(committed_begin_, committed_end_ - committed_begin_));
-    picks_.push_back({committed_end_ - committed_begin_, -2, {}});
+    picks_.push_back({committed_end_ - committed_begin_, picked_committed, {}});
   }
-  for (std::size_t i = 0; i < control_.size() && scratch.size() < gather_bytes; ++i) {
-    scratch.append(control_[i].bytes());
-    picks_.push_back({static_cast<std::uint32_t>(control_[i].size()), -1, {}});
-  }
+  auto gather_all = [&](Ring<Frame>& frames, std::int32_t lane) {
+    for (std::size_t i = 0; i < frames.size() && scratch.size() < gather_bytes; ++i) {
+      scratch.append(frames[i].bytes());
+      picks_.push_back({static_cast<std::uint32_t>(frames[i].size()), lane, {}});
+    }
+  };
+  gather_all(control_, picked_control);
+  gather_all(invokes_, picked_invoke);
   for (std::size_t l = 0; l < lanes_.size(); ++l) {
     Lane& lane = lanes_[l];
     for (std::size_t i = 0; scratch.size() < gather_bytes && (i = lane.next(i, now_ms)) != Lane::npos; ++i) {
@@ -84,13 +100,14 @@ void Outbox::consume(std::size_t bytes) {
     if (gone == 0 && pick.size != 0) break;
     bytes -= gone;
     const bool whole = gone == pick.size;
-    if (pick.lane == -2) {
+    if (pick.lane == picked_committed) {
       committed_begin_ += static_cast<std::uint32_t>(gone);
       if (whole) committed_ = Frame{};
       if (whole) committed_begin_ = committed_end_ = 0;
-    } else if (pick.lane == -1) {
-      Frame frame = control_.pop_front();
-      control_bytes_ -= frame.size();
+    } else if (pick.lane < 0) {
+      const bool control = pick.lane == picked_control;
+      Frame frame = control ? control_.pop_front() : invokes_.pop_front();
+      (control ? control_bytes_ : invoke_bytes_) -= frame.size();
       if (!whole) commit(std::move(frame), static_cast<std::uint32_t>(gone), pick.size);
     } else {
       Lane& lane = lanes_[static_cast<std::size_t>(pick.lane)];

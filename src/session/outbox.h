@@ -140,6 +140,8 @@ class Outbox {
  public:
   /// False when the control lane is over `bytes_max`: the connection is to be closed.
   [[nodiscard]] bool push_control(Frame frame, std::size_t bytes_max);
+  /// Invokes of a service: behind control, before every namespace. False: over `bytes_max`, the connection is to be closed.
+  [[nodiscard]] bool push_invoke(Frame frame, std::size_t bytes_max);
   /// The namespace's lane; made when it is not there.
   Lane& lane(const LaneSettings& settings);
   [[nodiscard]] Lane* find_lane(NamespaceId ns);
@@ -180,13 +182,15 @@ class Outbox {
 
   struct Pick {
     std::uint32_t size;
-    std::int32_t lane;  // -2 committed, -1 control, else index
+    std::int32_t lane;  // -3 committed, -2 control, -1 invokes, else index
     Frame gap;          // of a gap: what was rendered
   };
   Frame committed_;
   std::uint32_t committed_begin_ = 0, committed_end_ = 0;
   Ring<Frame> control_;
   std::size_t control_bytes_ = 0;
+  Ring<Frame> invokes_;
+  std::size_t invoke_bytes_ = 0;
   std::vector<Lane> lanes_;   // by priority
   std::vector<Pick> picks_;   // of the last gather
 };

@@ -14,7 +14,7 @@ namespace sparc::shard {
 using Phase = Connection::Phase;
 
 std::optional<ConnectionId> Shard::on_open(Peer peer) {
-  if (draining_ || (settings_->limits.connections_max != 0 && connections_.live() >= settings_->limits.connections_max)) {
+  if (draining_ && !peer.admin) {
     counters_->handshakes_refused.add();
     return std::nullopt;
   }
@@ -301,6 +301,7 @@ void Shard::drain(std::uint32_t window_ms) {
   draining_ = true;
   drain_services_ms_ = now_.monotonic_ms + window_ms;
   connections_.for_each([&](ConnectionId id, Connection& c) {
+    if (c.peer.admin) return;
     if (c.phase == Phase::http) {
       if (c.http->exchanges.empty()) break_later(id.slot);
       c.http->closing = true;
@@ -317,6 +318,13 @@ void Shard::drain(std::uint32_t window_ms) {
     control(id, c, json);
     if (c.phase == Phase::active) schedule(id, c);
   });
+}
+
+bool Shard::drained() {
+  if (!draining_) return false;
+  bool left = true;
+  connections_.for_each([&](ConnectionId, Connection& c) { left = left && c.peer.admin; });
+  return left;
 }
 
 std::string Shard::public_id(ConnectionId id) const {

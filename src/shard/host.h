@@ -25,6 +25,8 @@ struct Peer {
   std::array<std::uint8_t, 16> source{};  // what limits per source go by: an IPv4-mapped address or an IPv6 /64
   std::string address;                    // as text, for logs
   bool exempt = false;                    // loopback or a trusted proxy: no limit per source
+  bool proxy = false;                     // a trusted one: its X-Forwarded-For is believed
+  bool admin = false;                     // came by the operators' address: served while draining
 };
 
 /// The sockets. Calls on the shard's thread.
@@ -35,6 +37,8 @@ class Transport {
   virtual std::ptrdiff_t send(std::uint32_t slot, std::string_view bytes) = 0;
   /// Closes the socket after what was sent; no callback follows. The slot may be used again.
   virtual void close(ConnectionId id) = 0;
+  /// Ends the sending side behind what was sent; reading goes on, so that a last answer survives bytes that the peer still sends.
+  virtual void finish(ConnectionId id) { (void)id; }
   virtual void pause_reading(ConnectionId id) = 0;
   virtual void resume_reading(ConnectionId id) = 0;
 };
@@ -81,6 +85,11 @@ class Host {
   virtual ~Host() = default;
   /// A request that is no WebSocket upgrade. Answered by Shard::respond with the same `exchange`. The request is valid during the call.
   virtual void on_request(ConnectionId id, std::uint64_t exchange, const http::Request& request) = 0;
+  /// The client behind a trusted proxy, by its X-Forwarded-For; nothing: not said.
+  [[nodiscard]] virtual std::optional<Peer> forwarded(Headers headers) {
+    (void)headers;
+    return std::nullopt;
+  }
   /// The connection has an identity: may the tenant have one more? Every grant is given back by `release`.
   [[nodiscard]] virtual std::expected<void, Fault> admit(const Identity& identity) = 0;
   virtual void release(const Identity& identity) = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json_text.h"
+#include "http/cookies.h"
 #include "http/response.h"
 #include "http/target.h"
 #include "shard/shard.h"
@@ -155,6 +156,9 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   auto anonymous = std::find_if(settings_->anonymous.begin(), settings_->anonymous.end(),
                                 [&](const Anonymous& a) { return a.path == request.path; });
   const bool echo = settings_->dev_echo && request.path == "/echo";
+  if (c.peer.proxy) {
+    if (auto client = parts_.host.forwarded(request.headers)) c.peer = std::move(*client);
+  }
   parts_.host.access({c.peer.address, request.path, {}, {}, 101});
   if (!c.http->exchanges.empty()) {
     return refuse_upgrade(id, c, error_response(400, Code::BAD_REQUEST, "an upgrade may not follow unanswered requests on one connection"));
@@ -210,6 +214,9 @@ void Shard::authenticate_upgrade(ConnectionId id, Connection& c, const http::Req
   if (!offered_token.empty()) return authenticate(id, c, std::string(offered_token), std::nullopt);
   if (auto token = http::query_value(request.query, "token"); token && !token->empty()) {
     return authenticate(id, c, std::move(*token), std::nullopt);
+  }
+  if (!settings_->token_cookie.empty()) {
+    if (const auto cookie = http::cookie(request.headers, settings_->token_cookie)) return authenticate(id, c, std::string(*cookie), std::nullopt);
   }
   if (c.anonymous != nullptr) accept_user(id, c, c.anonymous->identity, std::nullopt);
 }

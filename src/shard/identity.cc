@@ -146,10 +146,7 @@ void Shard::refresh(ConnectionId id, Connection& c, Identity identity, std::opti
   reevaluate(id, c);
   if (c.phase != Phase::active) return;
   schedule(id, c);
-  reply(id, c, request, "{\"expiresIn\":" +
-                            (session.identity.expires_ms == 0 ? std::string("null")
-                                                              : std::to_string((session.identity.expires_ms - now_.wall_ms) / 1000)) +
-                            "}");
+  reply(id, c, request, "{}");
 }
 
 void Shard::reevaluate(ConnectionId id, Connection& c) {

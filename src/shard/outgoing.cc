@@ -176,7 +176,12 @@ void Shard::flush(std::uint32_t slot, Connection& c) {
     }
     c.outbox.reset();
     fanout_.set_direct_after(slot, fanout_.number());
-    if (c.phase == Connection::Phase::http && c.http->closing && c.http->exchanges.empty()) break_later(slot);
+    if (c.phase == Connection::Phase::http && c.http->closing && c.http->exchanges.empty()) {
+      constexpr std::int64_t linger_ms = 2'000;  // for the peer to read the last answer and close
+      parts_.transport.finish(connections_.id_of(slot));
+      c.deadline_ms = now_.monotonic_ms + linger_ms;
+      schedule(connections_.id_of(slot), c);
+    }
     if (c.phase == Connection::Phase::closing && c.peer_closed) break_later(slot);
   }
 }

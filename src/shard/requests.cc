@@ -299,7 +299,11 @@ void Shard::invoke(ConnectionId service, std::string_view call_id, std::string_v
     protocol::native::append_binary_invoke(message, call_id, event, data, attachments, deadline_ms);
     append_frame(render_, c->form, message, ws::MessageType::binary);
   }
-  control_raw(service.slot, *c, render_);
+  const bool fits = outbox(*c, service.slot).push_invoke(Frame(render_, &frames_), settings_->limits.service_lane_bytes_max);
+  mark_dirty(service.slot, *c);
+  if (fits) return;
+  counters_->slow_consumers.add();
+  close(service, *c, close_code_of(Code::SLOW_CONSUMER), "invokes are over limits.service_lane_bytes_max");
 }
 
 void Shard::hook(ConnectionId service, std::string_view hook, std::string_view ns, std::string_view client, std::string_view reason) {

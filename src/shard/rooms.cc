@@ -185,7 +185,7 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
   const std::uint32_t slot = joining.id.slot;
   add_identity_rooms(slot, *c, state);
   std::size_t held_rooms = 0;
-  for (const auto& other : session.namespaces) held_rooms += rooms_of(other).size();
+  for (const auto& other : session.namespaces) held_rooms += chosen_rooms(other);
   for (const RoomDecision& room : joining.rooms) {
     if (held_rooms++ >= settings_->limits.connection_rooms_max) {
       joining.denied.emplace_back(room.name, Code::BAD_REQUEST);
@@ -263,6 +263,12 @@ std::vector<std::string> Shard::rooms_of(const session::NamespaceState& state) {
   return names;
 }
 
+std::size_t Shard::chosen_rooms(const session::NamespaceState& state) {
+  std::size_t count = 0;
+  hub_.for_each(state.rooms, [&](const hub::Membership& m) { count += auth::has_reserved_prefix(m.room->name) ? 0 : 1; });
+  return count;
+}
+
 std::string Shard::held_json(const session::NamespaceState& state) {
   std::string out = "\"rooms\":[";
   for (const std::string& room : rooms_of(state)) {
@@ -318,8 +324,13 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
     });
   }
   std::size_t held = 0;
-  for (const auto& other : c.session->namespaces) held += rooms_of(other).size();
-  if (held + rooms.size() > settings_->limits.connection_rooms_max) {
+  for (const auto& other : c.session->namespaces) held += chosen_rooms(other);
+  for (const RoomDecision& room : rooms) {
+    if (room.outcome == RoomDecision::Outcome::held) continue;
+    const hub::Stream* stream = room.is_public ? hub_.find_stream({state->ns, ""}) : &stream_of(*state);
+    held += stream != nullptr && hub_.find(state->rooms, *stream, room.name) != nullptr ? 0 : 1;
+  }
+  if (held > settings_->limits.connection_rooms_max) {
     return refuse(id, c, request.id, {Code::BAD_REQUEST, "a connection may hold " + std::to_string(settings_->limits.connection_rooms_max) +
                                                              " rooms (limits.connection_rooms_max)"});
   }

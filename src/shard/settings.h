@@ -59,6 +59,7 @@ struct Settings {
   std::vector<std::string> public_rooms;       // system, announcements
   std::vector<Anonymous> anonymous;
   std::vector<std::string> cors_origins;       // exact origins, or "*"
+  std::string token_cookie;                    // that may carry the token; empty: none
   std::uint32_t ping_interval_ms = 30'000;
   std::uint32_t ping_timeout_ms = 5'000;
   std::uint32_t token_expiring_ms = 60'000;    // told so long before a token expires

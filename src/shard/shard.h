@@ -85,6 +85,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void set_now(Now now) { now_ = now; }
   /// Nothing: refused (too many connections, or a handshake limit): close the socket.
   [[nodiscard]] std::optional<ConnectionId> on_open(Peer peer);
+  /// The driver refused one itself.
+  void count_refused() { counters_->handshakes_refused.add(); }
   /// `bytes` are changed in place.
   void on_bytes(ConnectionId id, std::span<char> bytes);
   void on_writable(ConnectionId id);
@@ -108,7 +110,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void keys_changed(std::shared_ptr<const auth::KeySet> keys);
   /// Gives each connection a moment within the window to leave. `for_services` is the later part of it.
   void drain(std::uint32_t window_ms);
-  [[nodiscard]] bool drained() const { return draining_ && connections_.live() == 0; }
+  /// Everybody has left, but for operators who look on.
+  [[nodiscard]] bool drained();
   void owner_known(auth::Ticket ticket);
 
   enum class Match : std::uint8_t { connection, user, tenant };
@@ -285,6 +288,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void add_identity_rooms(std::uint32_t slot, Connection& c, session::NamespaceState& state);
   void send_latest(ConnectionId id, NamespaceId ns, std::vector<std::string> rooms);
   [[nodiscard]] std::vector<std::string> rooms_of(const session::NamespaceState& state);
+  /// Beside those of its identity.
+  [[nodiscard]] std::size_t chosen_rooms(const session::NamespaceState& state);
   [[nodiscard]] std::string held_json(const session::NamespaceState& state);
   [[nodiscard]] hub::Stream& stream_of(const session::NamespaceState& state) { return hub_.stream_at(state.stream); }
   StreamInfo& info(const hub::Stream& stream);

@@ -68,15 +68,15 @@ enum class Callbacks : std::uint8_t {
 
 struct ClientOptions {
   std::string url;         // ws://host:port or wss://host; without a path `/ws` is asked for
-  Token token;
-  std::string namespace_;  // joined by `connect`; the clients for alerts, monitoring and video fill it
+  Token token{};
+  std::string namespace_{};  // joined by `connect`; the clients for alerts, monitoring and video fill it
 
   bool auto_reconnect = true;
   std::uint32_t reconnect_interval_ms = 5'000;  // waits are random, up to this, doubled for each further attempt, at most 60 s
   std::uint32_t reconnect_attempts = 10;        // in a row, then `failed`; 0: without end
   std::uint32_t timeout_ms = 10'000;            // of one attempt to connect, and of `connect`, `subscribe` and `unsubscribe`
 
-  std::string ca_file;             // PEM of the authorities to trust for wss; empty: the system's
+  std::string ca_file{};           // PEM of the authorities to trust for wss; empty: the system's
   bool verify_certificate = true;  // false: anybody may answer; for tests only
   std::size_t message_bytes_max = 16 * 1024 * 1024;  // of one received message; a larger one ends the connection
 

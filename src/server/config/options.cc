@@ -14,7 +14,7 @@ Fields listening() {
       field<&Config::admin_host>("admin.host", "The address of `admin.port`.").checked(check_host),
       field<&Config::admin_port>(
           "admin.port", "A port of its own for `/api`, `/admin` and `/metrics`, which then are not on `port`; 0: a free one."),
-      field<&Config::shards>("shards", "Threads that serve connections; 0: one per core.").at_most(1024),
+      field<&Config::shards>("shards", "Threads that serve connections; 0: one per core.").at_most(64),
       field<&Config::tls_certificate_file>("tls.certificate_file", "PEM chain; with `tls.key_file`, `port` speaks TLS."),
       field<&Config::tls_key_file>("tls.key_file", "PEM private key of the certificate."),
       field<&Config::trusted_proxies>("trusted_proxies", "Addresses or networks whose `X-Forwarded-For` is believed.")
