@@ -196,7 +196,7 @@ void Shard::on_timer(ConnectionId id) {
   const bool due = c->deadline_ms != 0 && c->deadline_ms <= now_.monotonic_ms;
   switch (c->phase) {
     case Phase::http:
-      if (due) break_later(id.slot);
+      if (due && !refuse_late_request(id, *c)) break_later(id.slot);
       break;
     case Phase::unknown:
       if (due) fail(id, *c, {Code::UNAUTHENTICATED, "no identity came within limits.auth_ms"}, 1008);

@@ -141,6 +141,18 @@ void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string response)
   flush_answers(id, c);
 }
 
+bool Shard::refuse_late_request(ConnectionId id, Connection& c) {
+  HttpPhase& h = *c.http;
+  if (h.closing || !h.parser.within_request()) return false;
+  std::string out;
+  http::append_refusal(out, {408, "a request must be whole within limits.http_request_ms"});
+  counters_->protocol_errors.add();
+  h.exchanges.push_back({true, false, std::move(out)});
+  h.closing = true;
+  flush_answers(id, c);
+  return true;
+}
+
 bool Shard::origin_allowed(const http::Request& request) const {
   const auto origin = request.header("origin");
   if (!origin) return true;

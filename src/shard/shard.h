@@ -242,6 +242,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void on_http_request(ConnectionId id, Connection& c, const http::Request& request);
   void flush_answers(ConnectionId id, Connection& c);
   void upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest);
+  /// 408 to a request that has begun and did not end; false: there is none.
+  [[nodiscard]] bool refuse_late_request(ConnectionId id, Connection& c);
   void refuse_upgrade(ConnectionId id, Connection& c, std::string response);
   [[nodiscard]] bool origin_allowed(const http::Request& request) const;
   void authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token);
