@@ -187,6 +187,7 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
   std::size_t held_rooms = 0;
   for (const auto& other : session.namespaces) held_rooms += chosen_rooms(other);
   for (const RoomDecision& room : joining.rooms) {
+    if (room.outcome == RoomDecision::Outcome::held) continue;
     if (held_rooms++ >= settings_->limits.connection_rooms_max) {
       joining.denied.emplace_back(room.name, Code::BAD_REQUEST);
     } else {
