@@ -1,6 +1,7 @@
 #pragma once
 // One client: what the application calls, what it is told, and on which thread.
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>

@@ -1,5 +1,7 @@
 // The clients for alerts, monitoring and video: the platform's events as functions.
+#include <algorithm>
 #include <utility>
+
 
 #include "base/json_text.h"
 #include "sparc/websocket/alert_client.h"
