@@ -105,6 +105,11 @@ PushResult Lane::push(Entry entry) {
     push_behind(std::move(entry));
     return PushResult::queued;
   }
+  const PushResult result = append_live(std::move(entry));
+  return bytes_ > settings_.bytes_max ? overflow() : result;
+}
+
+PushResult Lane::append_live(Entry entry) {
   PushResult result = PushResult::queued;
   if (entry.publication && entry.publication->policy.latest) {
     auto [found, fresh] = latest_.try_emplace(latest_key(*entry.publication, room_of(entry)), front_ticket_ + entries_.size());
@@ -118,7 +123,6 @@ PushResult Lane::push(Entry entry) {
     }
   }
   append(std::move(entry));
-  if (bytes_ > settings_.bytes_max) return overflow();
   return result;
 }
 
@@ -145,11 +149,14 @@ void Lane::push_behind(Entry entry) {
   behind_.push_back(std::move(entry));
   std::size_t size = 0;
   for (std::size_t i = 0; i < behind_.size(); ++i) size += cost(behind_[i]);
-  while (size > settings_.bytes_max && behind_.size() > 1 && behind_.front().kind != Entry::Kind::notice) {
+  GapRun lost;
+  while (size > settings_.bytes_max && behind_.size() > 1 && behind_.front().kind == Entry::Kind::publication) {
     size -= cost(behind_.front());
-    if (behind_.front().publication) ++dropped_;
+    const GapRun one = gap_of(behind_.front(), GapReason::dropped);
+    if (lost.count == 0) lost = one; else merge(lost, one);
     (void)behind_.pop_front();
   }
+  if (lost.count != 0) add_gap(behind_, std::move(lost));
 }
 
 void Lane::begin_catch_up(Position position) {
@@ -169,7 +176,7 @@ void Lane::end_catch_up() {
       dropped_ -= entry.gap->count;  // counted when it was noted
       add_gap(entries_, std::move(*entry.gap));
     } else {
-      (void)push(std::move(entry));
+      (void)append_live(std::move(entry));  // bounded already; to give up the refill for it would read the same again for ever
     }
   }
 }

@@ -104,6 +104,7 @@ class Lane {
  private:
   using Queue = Ring<Entry>;
   void append(Entry entry);
+  PushResult append_live(Entry entry);
   void add_gap(Queue& queue, GapRun gap);
   void remove_at(std::size_t index);
   void push_behind(Entry entry);
