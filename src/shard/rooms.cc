@@ -224,6 +224,13 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
     lane.begin_catch_up(*joining.recover);
     take_part(slot, *c, state, lane, *part);
   }
+  if (!available_ && info(stream).gap_announced) {
+    session::Entry gap;
+    gap.kind = session::Entry::Kind::gap;
+    gap.gap = std::make_unique<session::GapRun>();
+    gap.gap->reason = session::GapReason::broker;
+    push(slot, joining.ns, std::move(gap));
+  }
   send_latest(joining.id, joining.ns, rooms_of(state));
   parts_.host.client_connected(client_info(joining.id, *c), joining.ns);
   session.end_wait(ns.name);
