@@ -44,6 +44,11 @@ void Fanout::set_received(const hub::Stream& stream, Position position) {
   s.served = position;
   s.received = std::move(position);
 }
+void Fanout::advance_received(hub::Stream& stream, const Position& position, Now now) {
+  State& s = state(stream);
+  if (s.received.epoch != position.epoch) return announce_position(stream, position, now);
+  s.received.offset = std::max(s.received.offset, position.offset);
+}
 Position Fanout::served(const hub::Stream& stream) { return state(stream).served; }
 Position Fanout::settled(const hub::Stream& stream) {
   const State& s = state(stream);

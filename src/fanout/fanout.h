@@ -91,6 +91,8 @@ class Fanout {
   /// Everything received so far; joins at this position get what follows.
   [[nodiscard]] const Position& received(const hub::Stream& stream);
   void set_received(const hub::Stream& stream, Position position);
+  /// History said that the stream stands there already.
+  void advance_received(hub::Stream& stream, const Position& position, Now now);
   /// Position of the last publication that every member has been served.
   [[nodiscard]] Position served(const hub::Stream& stream);
   /// Position of the last publication that a settled member has been given: of the open fan-out, else as `served`.

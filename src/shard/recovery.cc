@@ -83,6 +83,8 @@ void Shard::level(std::uint32_t slot, Connection& c, session::NamespaceState& st
   lane.push_refill(position_entry(c, state.ns, {at.epoch, std::max(at.offset, lane.until)}));
   lane.end_catch_up();
   state.level = session::LevelMark(at);
+  fanout_.advance_received(stream_of(state), at, now_);
+  info(stream_of(state)).behind = false;
   // Everything up to here has been told to this shard before the answer that completed the read: what of it is still being fanned out
   // is not sent again.
   state.level_number = fanout_.number();
