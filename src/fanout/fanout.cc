@@ -305,6 +305,7 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
     const RunEntry* entry;
   };
   std::vector<Share> shares;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> had;  // slot and number: was delivered before, in whatever room
   for (Job* job : opened) {
     for (ClassRun& run : job->runs) {
       for (const hub::Member& member : run.group->members) {
@@ -314,6 +315,7 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
         hot(member.slot).direct_after = UINT64_MAX;
         for (const RunEntry& entry : run.entries) {
           if (entry.publication && excepted(*entry.publication, member.slot)) continue;
+          if (entry.kind == Entry::Kind::publication && membership.since < entry.since_min) had.emplace_back(member.slot, entry.number);
           if (entry.is_for(membership)) shares.push_back({member.slot, entry.rank, entry.number, job, &run, &entry});
         }
       }
@@ -327,6 +329,7 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
     const bool again = previous != nullptr && previous->slot == share.slot && previous->number == share.number;
     previous = &share;
     if (again) continue;
+    if (share.entry->since_min != 0 && std::find(had.begin(), had.end(), std::pair(share.slot, share.number)) != had.end()) continue;
     sink_.push(share.slot, share.job->stream->key.ns, lane_entry(*share.run, *share.entry));
   }
 }
