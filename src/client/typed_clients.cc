@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-
 #include "base/json_text.h"
 #include "sparc/websocket/alert_client.h"
 #include "sparc/websocket/monitoring_client.h"

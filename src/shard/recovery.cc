@@ -96,8 +96,7 @@ void Shard::refill(ConnectionId id, NamespaceId ns) {
   if (c == nullptr || c->phase != Connection::Phase::active || !c->outbox) return;
   session::NamespaceState* state = c->session->find(ns);
   session::Lane* lane = c->outbox->find_lane(ns);
-  // Pulled, never pushed: a socket that is full is read for when it says that it is writable.
-  if (state == nullptr || lane == nullptr || !lane->catching_up() || lane->reading() || !available_ || c->outbox->blocked) return;
+  if (state == nullptr || lane == nullptr || !lane->catching_up() || lane->reading() || !available_) return;
   lane->set_reading(true);
   const broker::Ticket ticket = ++last_ticket_;
   const Position since = lane->position();

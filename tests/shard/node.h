@@ -1,0 +1,178 @@
+#pragma once
+// One shard with its broker and connections in memory, for tests that say what happens step by step.
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/token_signer.h"
+#include "broker/memory/memory_broker.h"
+#include "shard/shard.h"
+#include "ws/frame_writer.h"
+#include "ws/receiver.h"
+
+namespace sparc::shard {
+
+inline constexpr std::string_view node_secret = "a secret for tests of the shard, of 32 bytes";
+
+/// Namespaces alerts (history, most urgent) and video (none, drop-oldest); rooms camera:* and zone:*; public room system.
+inline Settings test_settings() {
+  Settings settings;
+  settings.public_rooms = {"system"};
+  settings.limits.connection_messages = {100'000, 1'000};
+  NamespaceSettings alerts;
+  alerts.name = "alerts";
+  alerts.history = true;
+  alerts.priority = 0;
+  alerts.lane = session::LanePolicy::catch_up;
+  NamespaceSettings video;
+  video.name = "video";
+  video.priority = 30;
+  settings.namespaces = {alerts, video};
+  return settings;
+}
+
+class Node final : public Transport, public Host, public broker::Post {
+ public:
+  explicit Node(Settings settings = test_settings()) {
+    broker::MemoryBrokerSettings stores;
+    for (const NamespaceSettings& ns : settings.namespaces) stores.namespaces.push_back({ns.name, ns.history, 0, 0, 0});
+    broker_ = std::make_unique<broker::MemoryBroker>(std::move(stores), *this, entropy_);
+    auth::KeySetBuilder keys;
+    EXPECT_TRUE(keys.add_secret(auth::KeyPurpose::user, node_secret));
+    auth::PolicyConfig policy;
+    policy.shipped_rules = false;
+    policy.public_rooms = settings.public_rooms;
+    policy.rooms = {{"*", "camera:*", {}, false, true, true}, {"*", "zone:*", {}, false, false, true}};
+    Authority authority{keys.build(), std::make_shared<auth::ClaimRules>(), std::make_shared<auth::ApiKeys>(), *auth::Policy::make(std::move(policy))};
+    shard = std::make_unique<Shard>(std::make_shared<const Settings>(std::move(settings)), std::move(authority),
+                                    Shard::Parts{*this, broker_->door(0), *this, entropy_, "test", 0, nullptr}, now);
+    broker_->door(0).set_listener(*shard);
+    broker_->door(0).on_tick(now);
+  }
+
+  /// A connection with a token of that user; `takes` bytes are taken by its socket before it is full.
+  ConnectionId connect(const std::string& user, const std::string& tenant, std::size_t takes = SIZE_MAX) {
+    Peer peer;
+    peer.exempt = true;
+    const ConnectionId id = *shard->on_open(std::move(peer));
+    takes_[id.slot] = takes;
+    receivers_.erase(id.slot);  // of the slot's last connection
+    sent.erase(id.slot);
+    const std::string token = auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{user, tenant, {}, {}, 0}, now));
+    give(id, "GET /ws?token=" + token + " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    return id;
+  }
+  void give(ConnectionId id, std::string bytes) {
+    shard->on_bytes(id, bytes);
+    turn();
+  }
+  void say(ConnectionId id, std::string_view json) {
+    std::string frame;
+    ws::append_masked_frame(frame, ws::Opcode::text, json, 0x12345678);
+    give(id, std::move(frame));
+  }
+  void turn() {
+    shard->set_now(now);
+    for (int i = 0; i < 10'000 && shard->end_of_turn() == 0; ++i) {
+    }
+  }
+  void advance(std::int64_t ms) {
+    now.monotonic_ms += ms;
+    now.wall_ms += ms;
+    broker_->door(0).on_tick(now);
+    turn();
+  }
+  /// The socket takes so many bytes more.
+  void drain(ConnectionId id, std::size_t bytes) {
+    takes_[id.slot] = bytes;
+    shard->on_writable(id);
+    turn();
+  }
+  PublishAnswer publish(std::string ns, std::vector<std::string> rooms, std::string event, std::string data) {
+    PublishAnswer out;
+    shard->publish({std::move(ns), std::move(rooms), std::move(event), std::move(data), {}, {}, {}, {}}, nullptr,
+                   [&](PublishAnswer answer) { out = std::move(answer); });
+    return out;
+  }
+
+  /// The messages that a connection got since the last call.
+  std::vector<std::string> messages(ConnectionId id) {
+    struct Reader final : ws::ReceiverHandler {
+      std::vector<std::string> out;
+      ws::Flow on_message(ws::MessageType, std::string_view payload) override {
+        out.emplace_back(payload);
+        return ws::Flow::go_on;
+      }
+      ws::Flow on_ping(std::string_view) override { return ws::Flow::go_on; }
+      ws::Flow on_pong(std::string_view) override { return ws::Flow::go_on; }
+      void on_close(std::uint16_t code, std::string_view reason) override { out.push_back("close " + std::to_string(code) + ' ' + std::string(reason)); }
+    } reader;
+    std::string bytes = std::exchange(sent[id.slot], {});
+    auto& receiver = receivers_[id.slot];
+    if (!receiver) {
+      const std::size_t end = bytes.find("\r\n\r\n");
+      EXPECT_NE(end, std::string::npos);
+      bytes.erase(0, end + 4);
+      receiver = std::make_unique<ws::Receiver>(ws::Role::client, ws::Compression::none, options_);
+    }
+    EXPECT_NE(receiver->feed(std::span<char>(bytes), reader).status, ws::Receiver::Status::fault);
+    return std::move(reader.out);
+  }
+
+  // Transport
+  std::ptrdiff_t send(std::uint32_t slot, std::string_view bytes) override {
+    const std::size_t taken = std::min(bytes.size(), takes_[slot]);
+    if (takes_[slot] != SIZE_MAX) takes_[slot] -= taken;
+    sent[slot] += bytes.substr(0, taken);
+    return static_cast<std::ptrdiff_t>(taken);
+  }
+  void close(ConnectionId id) override { closed.push_back(id); }
+  void pause_reading(ConnectionId) override {}
+  void resume_reading(ConnectionId) override {}
+
+  // Host
+  void on_request(ConnectionId, std::uint64_t, const http::Request&) override {}
+  std::expected<void, Fault> admit(const Identity&) override { return {}; }
+  void release(const Identity&) override {}
+  bool revoked(const Identity&) override { return false; }
+  bool refresh_keys() override { return false; }
+  const InlineHandler* inline_handler(std::string_view) override { return nullptr; }
+  void client_event(ClientEvent) override {}
+  void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle) override {}
+  void service_result(ConnectionId, protocol::Result) override {}
+  void service_gone(ConnectionId) override {}
+  void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}
+  void client_connected(const ClientInfo&, NamespaceId) override {}
+  void client_disconnected(const ClientInfo&, NamespaceId, std::string_view) override {}
+  void message_sent(NamespaceId, std::string_view) override {}
+  void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<PresenceEntry>)> done) override {
+    done(shard->presence_of(stream, room));
+  }
+  void access(const Access&) override {}
+  void audit(std::string_view, const Identity&, std::string_view) override {}
+  bool post(std::uint16_t, std::uint16_t, broker::Message&) override { return false; }
+
+  [[nodiscard]] broker::MemoryBroker& memory() { return *broker_; }
+
+  Now now{1'000, 1'700'000'000'000};
+  std::map<std::uint32_t, std::string> sent;   // by slot
+  std::vector<ConnectionId> closed;
+  std::unique_ptr<Shard> shard;
+
+ private:
+  SeededEntropy entropy_{7};
+  std::unique_ptr<broker::MemoryBroker> broker_;
+  std::map<std::uint32_t, std::size_t> takes_;
+  ws::ReceiverOptions options_;
+  std::map<std::uint32_t, std::unique_ptr<ws::Receiver>> receivers_;
+};
+
+inline bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace sparc::shard
