@@ -279,6 +279,9 @@ PushResult Lane::give_up_frames() {
     before_first = before_first && entry.publication.get() != first;
     if (entry.kind == Entry::Kind::position) {
       if (before_first || first == nullptr) append(std::move(entry));  // the epoch of what is read from history
+    } else if (before_first && entry.publication && entry.publication->offset == 0 && !entry.publication->policy.latest &&
+               !entry.publication->policy.is_volatile) {
+      add_gap(entries_, gap_of(entry, GapReason::dropped));  // before a position that may stand behind it
     } else if (entry.kind == Entry::Kind::gap) {
       dropped_ -= entry.gap->count;
       add_gap(entries_, std::move(*entry.gap));

@@ -343,12 +343,14 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
                                                              " rooms (limits.connection_rooms_max)"});
   }
   auto& table = *wishes_[state->ns];
+  bool held_back = false;  // values that waited for an interval of the class which is left
   if (wants.topics.present() || wants.filters.present()) {
     auto wish = protocol::apply(table.at(state->wish), wants.topics, wants.filters, settings_->namespaces[state->ns].vocabulary, settings_->limits);
     if (!wish) return refuse(id, c, request.id, wish.error());
     auto acquired = table.acquire(*wish, c.session->identity.tenant_id, settings_->limits);
     if (!acquired) return refuse(id, c, request.id, acquired.error());
     if (*acquired != state->wish) {
+      held_back = table.at(state->wish).every_ms() != 0;
       fanout_.settle(state->rooms, stream_of(*state));
       if (const hub::Stream* open_to_all = hub_.find_stream({state->ns, ""})) fanout_.settle(state->rooms, *open_to_all);
       hub_.change_class(state->rooms, id.slot, {*acquired, c.form});
@@ -377,6 +379,7 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
     }
   }
   reply(id, c, request.id, data + "}");
+  if (held_back) fresh = rooms_of(*state);
   if (!fresh.empty()) send_latest(id, state->ns, std::move(fresh));
 }
 
