@@ -104,6 +104,10 @@ void Model::check_identity(const Seat& seat, const Pub& pub, const EventPush& ev
 
 void Model::on_event(Seat& seat, const EventPush& event) {
   ++events_checked;
+  if (trace) {
+    trace("      " + seat.name + " gets " + std::string(event.id) + (event.offset != 0 ? " at " + std::to_string(event.offset) : "") +
+          (event.provisional ? ", provisional" : ""));
+  }
   Pub* pub = find(event.id);
   if (pub == nullptr) violated(text_of(seat) + " got an event that nobody published: " + std::string(event.id));
   check_identity(seat, *pub, event);
@@ -132,13 +136,14 @@ void Model::check_order(Seat& seat, const Pub& pub, const EventPush& event, Rece
     return;
   }
   const auto told = told_[seat.shard].find(pub.index);
-  if (pub.latest || pub.outage || told == told_[seat.shard].end()) return;
+  if (pub.latest || pub.outage || pub.repeated || told == told_[seat.shard].end()) return;
   std::uint64_t& last = seat.told_order[pub.tenant];
   if (told->second.order < last) violated(what + " out of order");
   last = told->second.order;
 }
 
 void Model::on_position(Seat& seat, const Position& position) {
+  if (trace) trace("      " + seat.name + " is told " + text_of(position) + " in namespace " + std::to_string(seat.ns));
   if (position.epoch.empty()) violated(text_of(seat) + " got a position without epoch");
   if (position.epoch == seat.at.epoch) {
     if (position.offset < seat.at.offset) violated(text_of(seat) + " at " + text_of(seat.at) + " was set back to " + text_of(position));
@@ -154,6 +159,7 @@ void Model::on_position(Seat& seat, const Position& position) {
 }
 
 void Model::on_gap(Seat& seat, const GapPush& gap) {
+  if (trace) trace("      " + seat.name + " is told of a gap in namespace " + std::to_string(seat.ns) + ": " + std::to_string(gap.count) + ' ' + gap.reason);
   if (gap.reason == "trimmed") {
     if (gap.from == 0) {
       seat.unknown_gap = seat.after_unknown_gap = true;
@@ -286,7 +292,7 @@ void Model::check_unnumbered_loss(const Seat& seat) {
 }
 
 void Model::check_latest(const Seat& seat) {
-  if (was_missed(seat, seat.tenant)) return;
+  if (was_missed(seat, seat.tenant) || seat.loss_gaps > 0) return;  // what was dropped was said
   std::map<std::string, std::pair<std::uint64_t, const Pub*>> newest;
   for (const auto& [index, told] : told_[seat.shard]) {
     const Pub& pub = pubs_[index];

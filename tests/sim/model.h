@@ -2,6 +2,7 @@
 // What the simulator knows to be true, and what it holds against what clients were sent.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -108,6 +109,7 @@ class Model {
   explicit Model(std::uint16_t shards) : told_(shards), missed_(shards) {}
 
   Tick now = 1;
+  std::function<void(const std::string&)> trace;   // may be empty
   std::size_t entries_max[namespaces_count] = {0, 0, 0};   // of a stream's history
   protocol::FilterVocabulary vocabulary[namespaces_count];
   std::vector<Tick> outages_begun, outages_over, forgotten;
