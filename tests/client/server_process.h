@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,23 +33,16 @@ class ServerProcess {
   /// `at_port` 0: a free one. `certificate` and `key`: files, for TLS.
   explicit ServerProcess(std::uint16_t at_port = 0, const std::string& certificate = {}, const std::string& key = {}) {
     ::setenv("JWT_SECRET", "a secret of the client's tests, long enough", 1);
-    ::setenv("WEBSOCKET_API_KEY", "the-key", 1);
+    ::setenv("WEBSOCKET_API_KEY", "key-of-the-clients-tests", 1);
     ::setenv("WEBSOCKET_DRAIN_MS", "300", 1);
     ::unsetenv("REDIS_URL");
     set_or_unset("WEBSOCKET_TLS_CERTIFICATE_FILE", certificate);
     set_or_unset("WEBSOCKET_TLS_KEY_FILE", key);
-    int out[2];
-    if (::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
     const std::string number = std::to_string(at_port);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(out[1], 1);
-      ::execl(program(), program(), "serve", "--host", "127.0.0.1", "--port", number.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(out[1]);
-    const std::string line = read_line(out[0]);
-    ::close(out[0]);
+    int out = -1;
+    pid_ = spawn({"serve", "--host", "127.0.0.1", "--port", number}, out);
+    const std::string line = read_line(out);
+    ::close(out);
     const auto at = line.find("\"port\":");
     if (at == std::string::npos) throw std::runtime_error("the server is not ready: " + line);
     port = static_cast<std::uint16_t>(std::atoi(line.c_str() + at + 7));
@@ -103,21 +97,30 @@ class ServerProcess {
     return line;
   }
 
-  static std::string run(const std::vector<std::string>& arguments) {
+  /// Not fork: this process has threads.
+  static pid_t spawn(const std::vector<std::string>& arguments, int& output) {
     int out[2];
     if (::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::dup2(out[1], 1);
-      std::vector<char*> argv{const_cast<char*>(program())};
-      for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-      argv.push_back(nullptr);
-      ::execv(program(), argv.data());
-      ::_exit(127);
-    }
+    std::vector<char*> argv{const_cast<char*>(program())};
+    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    pid_t child = 0;
+    const int error = ::posix_spawn(&child, program(), &actions, nullptr, argv.data(), environ);
+    ::posix_spawn_file_actions_destroy(&actions);
     ::close(out[1]);
-    const std::string line = read_line(out[0]);
-    ::close(out[0]);
+    output = out[0];
+    if (error != 0) throw std::runtime_error(std::string("spawn ") + program() + ": " + std::strerror(error));
+    return child;
+  }
+
+  static std::string run(const std::vector<std::string>& arguments) {
+    int out = -1;
+    const pid_t child = spawn(arguments, out);
+    const std::string line = read_line(out);
+    ::close(out);
     ::waitpid(child, nullptr, 0);
     return line;
   }
@@ -129,7 +132,7 @@ class ServerProcess {
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) throw std::runtime_error("connect");
-    const std::string request = what + " HTTP/1.1\r\nHost: h\r\nX-API-Key: the-key\r\nContent-Type: application/json\r\nConnection: close\r\n" +
+    const std::string request = what + " HTTP/1.1\r\nHost: h\r\nX-API-Key: key-of-the-clients-tests\r\nContent-Type: application/json\r\nConnection: close\r\n" +
                                 "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     (void)::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
     std::string answer;
