@@ -1,0 +1,100 @@
+#pragma once
+// One Engine.IO v4 session: its transport, its polls, its heartbeat, its upgrade. Pure: calls in, actions out.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/socketio/engine_packet.h"
+
+namespace sparc::protocol::socketio {
+
+/// Names an HTTP request that waits for its answer; the driver knows which.
+using PollId = std::uint64_t;
+
+struct EngineSettings {
+  std::uint32_t ping_interval_ms = 25'000;
+  std::uint32_t ping_timeout_ms = 20'000;
+  std::uint32_t upgrade_timeout_ms = 10'000;
+  std::uint32_t close_timeout_ms = 30'000;  // a polling session that closes waits so long for a poll to say so
+  std::size_t max_payload_bytes = 1'000'000;
+};
+
+// What the driver does next, in this order.
+struct AnswerPoll {  // GET or POST
+  PollId poll = 0;
+  std::uint16_t status = 200;
+  std::string content_type;  // empty: none
+  std::string body;
+};
+struct DeliverMessage {  // content of a message packet
+  bool binary = false;
+  std::string data;
+};
+struct SendPing {};  // to the control lane: packet 2
+struct SendToProbe {
+  std::string text;
+};                     // on the WebSocket that probes
+struct CloseProbe {};  // that WebSocket alone; the session goes on
+struct Upgraded {};    // the probe's WebSocket is the transport now: what waits goes there
+/// The session is over. Polls are answered already. The WebSocket, if there is one, is closed without a code.
+struct EngineClosed {
+  std::string reason;
+};  // "transport error", "transport close", "ping timeout", "parse error", "forced close"
+using EngineAction = std::variant<AnswerPoll, DeliverMessage, SendPing, SendToProbe, CloseProbe, Upgraded, EngineClosed>;
+
+/// Facts of the wire: docs/protocol/socketio.md. After EngineClosed every call but `on_get`/`on_post` (refused) is ignored.
+///
+/// Sending: the driver keeps what is to be sent. While `writable()` it calls `answer` with a payload; a WebSocket it writes itself.
+/// Time:    monotonic ms; `deadline()` says when `on_time` is due.
+/// Thread:  confined to the shard. Memory: about 150 B.
+class Engine {
+ public:
+  enum class Transport : std::uint8_t { polling, websocket };
+  Engine(Transport transport, const EngineSettings& settings, std::int64_t now_ms);
+
+  // Requests of the session. A second GET while one waits, or a second POST, ends the session ("transport error") as the reference does.
+  void on_get(PollId poll);
+  void on_post(PollId poll, std::string_view content_type, std::string_view body);
+  /// The request's connection closed before its answer.
+  void on_poll_aborted(PollId poll);
+
+  // A WebSocket with the session's sid.
+  /// False: refused, there is one already or the session is no polling session; close it.
+  [[nodiscard]] bool on_probe_opened(std::int64_t now_ms);
+  void on_probe_text(std::string_view text);
+  void on_probe_closed();
+
+  // Transport websocket.
+  void on_text(std::string_view text);
+  void on_binary(std::string_view data);
+  void on_websocket_closed();
+
+  void on_time(std::int64_t now_ms);
+  /// INT64_MAX: nothing is due.
+  [[nodiscard]] std::int64_t deadline() const;
+
+  [[nodiscard]] Transport transport() const { return transport_; }
+  [[nodiscard]] bool upgrading() const { return probe_ != Probe::none; }
+  [[nodiscard]] bool closed() const { return closed_; }
+  /// A poll waits for its answer.
+  [[nodiscard]] bool writable() const;
+  /// Answers the waiting poll with packets (append_to_payload), at least one.
+  void answer(std::string payload);
+  /// The server ends it. Polling: `1` to the waiting poll, or to the next one within close_timeout_ms.
+  void close(std::string_view reason, std::int64_t now_ms);
+
+  /// What to do; empty afterwards.
+  [[nodiscard]] std::vector<EngineAction> take_actions();
+
+ private:
+  enum class Probe : std::uint8_t { none, opened, confirmed };
+  Transport transport_;
+  Probe probe_ = Probe::none;
+  bool closed_ = false;
+};
+
+}  // namespace sparc::protocol::socketio
