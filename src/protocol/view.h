@@ -18,7 +18,7 @@ struct Condition {
   std::string value;  // one JSON scalar; less and greater compare numbers only
 };
 
-/// What a client of the old wire sends, and what becomes of it. The first row whose `event` matches applies.
+/// What a client of the old wire sends, and what becomes of it. The first row that matches applies.
 struct ViewInput {
   enum class Action : std::uint8_t {
     forward,      // a client event `<ns>:<to>` for the services
@@ -31,6 +31,7 @@ struct ViewInput {
     ignore,   // counted
   };
   std::string event;  // name or pattern (base/pattern.h)
+  std::string has;    // a member that the request must have, so that one event can be two requests; empty: none
   Action action = Action::forward;
   std::string ns;        // empty: the view's first namespace
   std::string to;        // name of the service event; empty: as sent
@@ -40,6 +41,7 @@ struct ViewInput {
   std::string success;              // event that answers; empty: none but the acknowledgement and `<event>:response`
   std::string failure;              // event that answers an error; empty: "error"
   std::vector<std::string> copied;  // members of the request that stand in both answers: cameraId
+  bool stamped = false;             // `success` has "timestamp", in ISO 8601
 };
 
 /// An event of a namespace as the old wire says it. Every row that matches applies, in order: one publication may become several messages.

@@ -29,8 +29,11 @@ struct Shown {
 void show(const View& view, std::string_view ns, const Publication& publication, ChannelSet held, std::string& scratch,
           const std::function<void(const Shown&)>& visit);
 
-/// The first row for what a client sent; null: none.
-[[nodiscard]] const ViewInput* input_of(const View& view, std::string_view event);
+/// The first row for what a client sent with `first` as argument 0 (JSON; empty: none); null: no row.
+[[nodiscard]] const ViewInput* input_of(const View& view, std::string_view event, std::string_view first = {});
+/// Argument 0 as the object that services and the functions below are given: itself where it is one, else `{<row.argument>: first}`,
+/// under `data` where the row names nothing; `{}` without an argument.
+[[nodiscard]] std::string request_of(const ViewInput& row, std::string_view first);
 /// `stream:{cameraId}` with members of the request (strings and numbers); empty: one is missing.
 [[nodiscard]] std::string fill_template(std::string_view text, std::string_view request_json);
 /// An object with the row's copied members of the request first, then the members of `data` (an object; empty: none; anything else
