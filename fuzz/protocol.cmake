@@ -3,3 +3,5 @@ sparc_fuzz(protocol_native_binary SOURCE protocol/native_binary_fuzz.cc LAYERS p
 sparc_fuzz(protocol_native_push SOURCE protocol/native_push_fuzz.cc LAYERS protocol base)
 sparc_fuzz(protocol_filter SOURCE protocol/filter_fuzz.cc LAYERS protocol base)
 sparc_fuzz(protocol_json SOURCE protocol/json_fuzz.cc LAYERS protocol base)
+sparc_fuzz(protocol_rawws SOURCE protocol/rawws_fuzz.cc LAYERS protocol base)
+sparc_fuzz(protocol_view_map SOURCE protocol/view_map_fuzz.cc LAYERS protocol base)

@@ -85,6 +85,8 @@ struct View {
   ViewClaims claims;
   std::string anonymous_tenant;       // of clients without a token; empty: they are refused
   std::vector<ViewChannel> channels;  // raw-ws; at most 16
+  std::vector<std::pair<std::string, std::string>>
+      filter_fields;  // raw-ws: what filters call a field, and what namespaces call it: severity, priority
   std::vector<ViewInput> inputs;
   std::vector<ViewOutput> outputs;
 

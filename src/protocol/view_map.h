@@ -14,6 +14,7 @@ namespace sparc::protocol {
 /// Channels of a raw-ws view that a connection holds, by index in View::channels.
 using ChannelSet = std::uint16_t;
 inline constexpr ChannelSet all_channels = 0xFFFF;
+inline constexpr std::size_t channels_max = 16;
 
 /// One message that a publication becomes. Views live until the callback returns.
 struct Shown {
@@ -23,9 +24,11 @@ struct Shown {
   bool as_published = true;    // `data` is the publication's own, so its attachments go with it
 };
 
-/// Calls `visit` for each message that the rows make of the publication, in the rows' order. Without a matching row of the namespace:
-/// Socket.IO says the event as published, raw-ws nothing. A row with channels applies where `held` has one of them.
-/// `scratch` is memory to write in. Pure; O(rows).
+/// Calls `visit` for each message that the rows make of the publication, in the rows' order. Where no row names an event of the
+/// namespace, Socket.IO says it as published, raw-ws nothing; where one does, the rows alone decide. A row with channels applies where
+/// `held` has one of them, or has the channel of the organization or user that the publication is addressed to. Raw-ws shows nothing
+/// that has attachments.
+/// `publication.data` is valid JSON; `scratch` is memory to write in. Pure; O(rows).
 void show(const View& view, std::string_view ns, const Publication& publication, ChannelSet held, std::string& scratch,
           const std::function<void(const Shown&)>& visit);
 

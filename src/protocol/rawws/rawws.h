@@ -28,8 +28,15 @@ struct Unknown {
 };
 using Message = std::variant<SubscribeChannels, UnsubscribeChannels, Ping, Unknown>;
 
-/// Any text message of a client. Error: no JSON object, or a member of the wrong shape; the connection stays.
+/// Channels of one message, and values of one field of its filter.
+inline constexpr std::size_t list_items_max = 1'024;
+
+/// Any text message of a client. `filters` is an object of fields with a value or a list of them, or null for everything.
+/// Error: no JSON object, or a member of the wrong shape; the connection stays. Thread: any.
 [[nodiscard]] std::expected<Message, Fault> decode(std::string_view text);
+
+/// The filter in the words of the namespaces (View::filter_fields). A field that is named twice, in both words, must be in both lists.
+[[nodiscard]] Choice<Filter> in_words_of_namespaces(const View& view, Choice<Filter> filters);
 
 /// The channels of `names` that this identity may hold.
 [[nodiscard]] ChannelSet granted(const View& view, const Identity& identity, const std::vector<std::string>& names);
@@ -42,6 +49,7 @@ void append_connection(std::string& out, std::string_view client_id, const std::
 void append_subscribed(std::string& out, const std::vector<std::string>& channels);
 void append_unsubscribed(std::string& out, const std::vector<std::string>& channels);
 void append_pong(std::string& out, std::int64_t now_ms);
+/// {"type":"error","data":{"code":…,"message":…}}
 void append_error(std::string& out, const Fault& fault);
 /// {"type":…,"data":…}
 void append_event(std::string& out, const Shown& shown);
