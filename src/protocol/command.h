@@ -29,7 +29,7 @@ using Scalar = std::string;
 /// One alternative of a filter list: every field named must have one of its values (or be absent from the payload).
 struct Filter {
   std::vector<std::pair<std::string, std::vector<Scalar>>> fields;  // sorted by field name; values sorted and unique
-  std::uint32_t every_ms = 0;                                       // "everyMs": `latest` events leave once per interval; 0: at once
+  std::uint32_t every_ms = 0;  // "everyMs": `latest` events leave once per interval; 0: at once
   friend bool operator==(const Filter&, const Filter&) = default;
 };
 
@@ -57,8 +57,8 @@ struct Unsubscribe {
 struct Event {
   std::string ns;
   std::string event;
-  std::string data;                      // JSON; empty: absent
-  std::string more_args;                 // further arguments, joined by commas, without brackets
+  std::string data;       // JSON; empty: absent
+  std::string more_args;  // further arguments, joined by commas, without brackets
   std::vector<std::string> attachments;
 };
 struct Presence {
@@ -68,20 +68,20 @@ struct Presence {
 struct History {
   std::string ns;
   std::optional<Position> since;
-  std::uint32_t limit = 0;               // 0: as many as the server allows
+  std::uint32_t limit = 0;  // 0: as many as the server allows
 };
 struct Pong {};
 
 // Of services only; a user's is FORBIDDEN.
 struct Publish {
   std::string ns;
-  std::vector<std::string> rooms;        // one, or several of one tenant
+  std::vector<std::string> rooms;  // one, or several of one tenant
   std::string event;
-  std::string data;                      // JSON; empty: absent (published as null)
+  std::string data;  // JSON; empty: absent (published as null)
   std::string more_args;
   std::vector<std::string> attachments;
-  std::string publication_id;            // empty: the server makes one
-  std::string tenant;                    // "tenantId": for user: and org: rooms; empty: not said
+  std::string publication_id;  // empty: the server makes one
+  std::string tenant;          // "tenantId": for user: and org: rooms; empty: not said
 };
 struct Handle {
   std::string group;
@@ -91,18 +91,19 @@ struct Handle {
 /// A service's answer to an invoke. Neither data nor error: handled, nothing to say.
 struct Result {
   std::string call_id;
-  std::string data;                      // JSON; empty: none
-  std::string error_code;                // empty: no error
+  std::string data;        // JSON; empty: none
+  std::string error_code;  // empty: no error
   std::string error_message;
 };
 struct Watch {
-  std::vector<std::string> hooks;        // client:connected, client:disconnected
+  std::vector<std::string> hooks;  // client:connected, client:disconnected
 };
 
-using Command = std::variant<Auth, Join, Leave, Subscribe, Unsubscribe, Event, Presence, History, Pong, Publish, Handle, Result, Watch>;
+using Command =
+    std::variant<Auth, Join, Leave, Subscribe, Unsubscribe, Event, Presence, History, Pong, Publish, Handle, Result, Watch>;
 
 struct Request {
-  std::optional<std::int64_t> id;        // every request with an id gets exactly one reply or error
+  std::optional<std::int64_t> id;  // every request with an id gets exactly one reply or error
   Command command;
 };
 

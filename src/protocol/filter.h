@@ -25,8 +25,8 @@ struct FilterField {
 };
 
 struct Topic {
-  std::string name;                     // security:events
-  std::vector<std::string> patterns;    // security:*
+  std::string name;                   // security:events
+  std::vector<std::string> patterns;  // security:*
 };
 
 /// The topics and fields of one namespace, from configuration.
@@ -36,9 +36,9 @@ struct FilterVocabulary {
 };
 
 /// Bounds of filters that are the same everywhere, beside those in limits.h.
-inline constexpr std::size_t filter_value_bytes_max = 256;     // of one value's text
+inline constexpr std::size_t filter_value_bytes_max = 256;  // of one value's text
 inline constexpr std::uint32_t every_ms_min = 100;
-inline constexpr std::uint32_t every_ms_max = 86'400'000;      // a day
+inline constexpr std::uint32_t every_ms_max = 86'400'000;  // a day
 
 /// The values that a publication has in the configured fields: read once per publication, only when somebody filters.
 class FieldValues {
@@ -57,9 +57,9 @@ class FieldValues {
 /// A connection's wishes in one namespace, with topics resolved to patterns and fields to indexes.
 struct Wish {
   bool all_topics = true;
-  std::vector<std::string> topics;      // as named by the client, sorted, unique: topic names or exact event names
+  std::vector<std::string> topics;  // as named by the client, sorted, unique: topic names or exact event names
   bool all_values = true;
-  std::vector<Filter> filters;          // OR; sorted
+  std::vector<Filter> filters;  // OR; sorted
   friend bool operator==(const Wish&, const Wish&) = default;
 
   [[nodiscard]] bool everything() const { return all_topics && all_values; }
@@ -73,7 +73,8 @@ struct Wish {
                                                const FilterVocabulary& vocabulary, const Limits& limits);
 
 /// Whether an event with these field values passes: the topics and the filters.
-[[nodiscard]] bool passes(const Wish& wish, std::string_view event, const FieldValues& values, const FilterVocabulary& vocabulary);
+[[nodiscard]] bool passes(const Wish& wish, std::string_view event, const FieldValues& values,
+                          const FilterVocabulary& vocabulary);
 
 /// Index of an interned wish in its namespace's table; 0 is always the wish for everything.
 using WishId = std::uint32_t;

@@ -37,7 +37,7 @@ struct DeliverMessage {  // content of a message packet
 struct SendPing {};  // to the control lane: packet 2
 struct SendToProbe {
   std::string text;
-};                     // on the WebSocket that probes
+};  // on the WebSocket that probes
 struct CloseProbe {};  // that WebSocket alone; the session goes on
 struct Upgraded {};    // the probe's WebSocket is the transport now: what waits goes there
 /// The session is over. Polls are answered already. The WebSocket, if there is one, is closed without a code.

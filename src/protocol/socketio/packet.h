@@ -14,6 +14,9 @@ namespace sparc::protocol::socketio {
 enum class PacketType : std::uint8_t { connect, disconnect, event, ack, connect_error, binary_event, binary_ack };
 enum class Parser : std::uint8_t { standard, msgpack };
 
+inline constexpr std::size_t namespace_bytes_max = 256;
+inline constexpr std::uint64_t packet_id_max = (std::uint64_t{1} << 53) - 1;  // what every client can count to
+
 /// A whole packet. binary_event and binary_ack are given as event and ack: `attachments` tells.
 struct Packet {
   PacketType type = PacketType::event;
@@ -30,7 +33,7 @@ struct DecoderLimits {
 
 /// Messages to packets. Keeps a packet whose attachments are still to come.
 ///
-/// Errors: the reference's words ("invalid payload", "illegal attachments", …); after one the connection is closed.
+/// Errors: the reference's words ("invalid payload", "illegal attachments", …) where it has any; after one the connection is closed.
 /// Thread: confined to the shard. Memory: nothing while no packet is under way.
 class PacketDecoder {
  public:
