@@ -49,7 +49,8 @@ using EngineAction = std::variant<AnswerPoll, DeliverMessage, SendPing, SendToPr
 /// Facts of the wire: docs/protocol/socketio.md. After EngineClosed every call but `on_get`/`on_post` (refused) is ignored.
 ///
 /// Sending: the driver keeps what is to be sent. While `writable()` it calls `answer` with a payload; a WebSocket it writes itself.
-/// Time:    monotonic ms; `deadline()` says when `on_time` is due.
+/// Time:    monotonic ms; `deadline()` says when `on_time` is due, also after calls that carry no time. Pings keep their interval from
+///          one to the next; only a pong answers one, other packets are no sign of life.
 /// Thread:  confined to the shard. Memory: about 150 B.
 class Engine {
  public:
@@ -59,6 +60,8 @@ class Engine {
   // Requests of the session. A second GET while one waits, or a second POST, ends the session ("transport error") as the reference does.
   void on_get(PollId poll);
   void on_post(PollId poll, std::string_view content_type, std::string_view body);
+  /// A POST that comes while another one is still being read.
+  void on_post_overlap(PollId poll);
   /// The request's connection closed before its answer.
   void on_poll_aborted(PollId poll);
 
@@ -92,9 +95,27 @@ class Engine {
 
  private:
   enum class Probe : std::uint8_t { none, opened, confirmed };
+
+  bool refuse(PollId poll);
+  std::string_view take(EnginePacket packet);
+  void fail_post(PollId poll);
+  void drop_probe();
+  void answer_poll(std::string_view packet);
+  void finish(std::string_view reason, std::string_view last_packet);
+
   Transport transport_;
   Probe probe_ = Probe::none;
+  bool closing_ = false;  // waits for a poll to say so
   bool closed_ = false;
+  EngineSettings settings_;
+  std::optional<PollId> poll_;  // a GET that waits
+  std::int64_t ping_due_;
+  std::int64_t pong_due_;   // never: no ping is unanswered
+  std::int64_t probe_due_;  // the upgrade is given up
+  std::int64_t noop_due_;   // a poll that waits during an upgrade is sent home
+  std::int64_t close_due_;
+  std::string close_reason_;
+  std::vector<EngineAction> actions_;
 };
 
 }  // namespace sparc::protocol::socketio
