@@ -208,7 +208,7 @@ void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pen
     if (group.members.size() == group.tombstones) continue;
     if (pending.only && !(*pending.only == group.key)) continue;
     if (pending.position) {
-      append_position_entry(run_of(job, room, group), pending, *pending.position, rank, ns);
+      if (render_position(group.key.form, ns, *pending.position)) append_position_entry(run_of(job, room, group), pending, rank);
       continue;
     }
     if (pending.publication == nullptr) {
@@ -227,9 +227,11 @@ void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pen
       renderer_.append_publication(known->second, group.key.form, *pending.publication, room.name);
       ++renderings_;
     }
+    if (known->second.empty()) continue;  // on that wire it is not told
     ClassRun& run = run_of(job, room, group);
-    if (pending.had != 0 && pending.publication->offset != 0) {
-      append_position_entry(run, pending, {pending.publication->epoch, pending.publication->offset}, rank, ns);
+    if (pending.had != 0 && pending.publication->offset != 0 &&
+        render_position(group.key.form, ns, {pending.publication->epoch, pending.publication->offset})) {
+      append_position_entry(run, pending, rank);
     }
     append_entry(run, pending, rank, known->second, now);
   }
@@ -249,15 +251,21 @@ Fanout::ClassRun& Fanout::run_of(Job& job, hub::Room& room, hub::Group& group) {
   return job.runs[found->second];
 }
 
-void Fanout::append_position_entry(ClassRun& run, const Pending& pending, const Position& position, std::uint8_t rank, NamespaceId ns) {
+bool Fanout::render_position(std::uint16_t form, NamespaceId ns, const Position& position) {
+  position_.clear();
+  renderer_.append_position(position_, form, ns, position);
+  return !position_.empty();
+}
+
+void Fanout::append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank) {
   RunEntry entry;
   entry.kind = Entry::Kind::position;
   entry.rank = rank;
   entry.number = pending.position ? pending.number : pending.number - 1;
   entry.begin = static_cast<std::uint32_t>(run.block.size());
   if (pending.had != 0) entry.since_max = pending.had;
-  renderer_.append_position(run.block, run.group->key.form, ns, position);
-  entry.size = static_cast<std::uint32_t>(run.block.size()) - entry.begin;
+  run.block += position_;
+  entry.size = static_cast<std::uint32_t>(position_.size());
   run.entries.push_back(std::move(entry));
 }
 

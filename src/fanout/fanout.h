@@ -19,7 +19,7 @@
 
 namespace sparc::fanout {
 
-/// Renders publications and positions for one wire form, frame headers included.
+/// Renders publications and positions for one wire form, frame headers included. Nothing appended: members of that form are not told.
 class Renderer {
  public:
   virtual ~Renderer() = default;
@@ -177,7 +177,9 @@ class Fanout {
   void render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now);
   [[nodiscard]] bool passes(NamespaceId ns, std::uint32_t wish, const Publication& publication);
   ClassRun& run_of(Job& job, hub::Room& room, hub::Group& group);
-  void append_position_entry(ClassRun& run, const Pending& pending, const Position& position, std::uint8_t rank, NamespaceId ns);
+  /// Into position_; false: on that wire positions are not told.
+  [[nodiscard]] bool render_position(std::uint16_t form, NamespaceId ns, const Position& position);
+  void append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank);
   void append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now);
   void mark_and_share(const std::vector<Job*>& opened);
   void step(Job& job, std::size_t& budget);
@@ -207,6 +209,7 @@ class Fanout {
   std::optional<protocol::FieldValues> values_;
   absl::flat_hash_map<std::uint32_t, bool> passed_;
   std::vector<std::pair<std::uint16_t, std::string>> rendered_;     // by form
+  std::string position_;
   absl::flat_hash_map<std::string, Held> held_;
 };
 

@@ -59,6 +59,7 @@ constexpr ShardMetric shard_metrics[] = {
     {"missed_total", "counter", "Streams that lost publications between shards.", &Counters::missed},
     {"hooks_dropped_total", "counter", "Hooks not sent to slow services.", &Counters::hooks_dropped},
     {"ping_timeouts_total", "counter", "Connections closed for silence.", &Counters::timeouts},
+    {"expired_kept_total", "counter", "Connections of old clients that outlived their token.", &Counters::kept_expired},
 };
 
 struct NamespaceMetric {

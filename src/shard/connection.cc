@@ -117,9 +117,7 @@ void Shard::break_later(std::uint32_t slot) {
 
 void Shard::fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16_t close_code) {
   counters_->errors_by_code[static_cast<std::size_t>(fault.code)].add();
-  std::string json;
-  protocol::native::append_error(json, std::nullopt, fault);
-  control(id, c, json);
+  c.wire->last_words(id, c, fault);
   close(id, c, close_code, fault.message);
 }
 
@@ -127,9 +125,7 @@ void Shard::close(ConnectionId id, Connection& c, std::uint16_t code, std::strin
   if (c.phase == Phase::closing) return;
   end_session(id, c, reason);
   c.phase = Phase::closing;
-  std::string frame;
-  ws::append_close_frame(frame, code, reason);
-  control_raw(id.slot, c, frame);
+  c.wire->close(id, c, code, reason);
   c.deadline_ms = now_.monotonic_ms + settings_->limits.close_ms;
   schedule(id, c);
 }
@@ -225,15 +221,19 @@ void Shard::on_active_timer(ConnectionId id, Connection& c) {
   const std::int64_t expires = c.session->service ? c.session->service->expires_ms : c.session->identity.expires_ms;
   if (expires != 0) {
     const std::int64_t left = expires - now_.wall_ms;
-    if (left <= 0) return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
+    if (left <= 0) return expire(id, c);
     if (left <= settings_->token_expiring_ms && !c.session->expiry_announced) {
       c.session->expiry_announced = true;
-      std::string json;
-      protocol::native::append_token_expiring(json, left / 1000);
-      control(id, c, json);
+      c.wire->token_expiring(id, c, left / 1000);
     }
   }
   if (c.next_ping_ms <= now) send_ping(id, c);
+}
+
+void Shard::expire(ConnectionId id, Connection& c) {
+  if (!c.wire->keeps_expired(c)) return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
+  counters_->kept_expired.add();
+  c.session->identity.expires_ms = 0;  // until a refresh brings a new one
 }
 
 void Shard::remove_later(ConnectionId id, Connection& c, std::string_view reason) {
@@ -242,9 +242,7 @@ void Shard::remove_later(ConnectionId id, Connection& c, std::string_view reason
 }
 
 void Shard::send_ping(ConnectionId id, Connection& c) {
-  std::string json;
-  protocol::native::append_ping(json);
-  control(id, c, json);
+  c.wire->ping(id, c);
   if (c.phase != Phase::active) return;
   send_positions(c, id.slot, now_.monotonic_ms - settings_->ping_interval_ms);
   c.deadline_ms = now_.monotonic_ms + settings_->ping_timeout_ms;
@@ -313,9 +311,7 @@ void Shard::drain(std::uint32_t window_ms) {
     const bool service = c.session->kind == session::Session::Kind::service;
     const std::uint32_t after = service ? window_ms : static_cast<std::uint32_t>(parts_.entropy.below(window_ms * 3 / 4 + 1));
     c.leave_ms = now_.monotonic_ms + std::max<std::uint32_t>(after, 1);
-    std::string json;
-    protocol::native::append_reconnect(json, after, "drain");
-    control(id, c, json);
+    c.wire->reconnect(id, c, after, "drain");
     if (c.phase == Phase::active) schedule(id, c);
   });
 }

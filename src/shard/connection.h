@@ -17,8 +17,10 @@
 
 namespace sparc::shard {
 
-/// How frames look on a connection's wire. Part of the class of subscribers.
-enum Form : std::uint16_t { native = 0, native_deflate = 1 };
+class Wire;
+
+/// How frames look on a connection's wire: an index into the shard's forms, part of the class of subscribers. These two are always there.
+inline constexpr std::uint16_t native = 0, native_deflate = 1;
 
 /// Only while a connection speaks HTTP.
 struct HttpPhase {
@@ -47,13 +49,14 @@ struct Connection {
     closing,    // our close frame is sent or queued
   };
   Phase phase = Phase::http;
-  Form form = native;
+  std::uint16_t form = native;
   bool echo = false;
   bool dirty = false;
   bool broken = false;
   bool slow = false;                        // over a bound: is closed at the end of the turn, gets nothing more
   bool peer_closed = false;                 // its close frame came
   bool announced = false;                   // counted as a session
+  Wire* wire = nullptr;                     // of its dialect; null in phase http
   std::unique_ptr<HttpPhase> http;          // owned; phase http only
   std::optional<ws::Receiver> receiver;     // after the upgrade
   std::unique_ptr<session::Session> session;  // owned; after the upgrade

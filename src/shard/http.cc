@@ -208,6 +208,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   const std::unique_ptr<HttpPhase> http = std::move(c.http);  // `request` views it
   c.receiver.emplace(ws::Role::server, c.form == native_deflate ? ws::Compression::deflate : ws::Compression::none, receiver_options_);
   c.session = std::make_unique<session::Session>();
+  c.wire = &native_wire_;
   c.phase = Phase::unknown;
   c.echo = echo;
   c.anonymous = anonymous == settings_->anonymous.end() ? nullptr : &*anonymous;

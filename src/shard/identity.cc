@@ -11,14 +11,15 @@ using Phase = Connection::Phase;
 using Kind = session::Session::Kind;
 
 void Shard::authenticate(ConnectionId id, Connection& c, std::string token, std::optional<std::int64_t> request) {
-  if (!auth::looks_like_token(token)) {
+  if (!auth::looks_like_token(token) && c.wire->serves_services()) {
     if (const ServiceIdentity* service = authority_.api_keys->find(token)) return accept_service(id, c, *service, request);
     return refuse_identity(id, c, request, {Code::UNAUTHENTICATED, "neither a token nor a known API key"});
   }
-  auto user = verifier_.verify_user(token, authority_.claims, now_);
+  const auto claims = c.wire->claims(c);
+  auto user = verifier_.verify_user(token, claims ? claims : authority_.claims, now_);
   if (user) return accept_user(id, c, std::move(*user), request);
   auth::Refusal refusal = std::move(user.error());
-  if (verifier_.keys().serves(auth::KeyPurpose::service)) {
+  if (c.wire->serves_services() && verifier_.keys().serves(auth::KeyPurpose::service)) {
     auto service = verifier_.verify_service(token, now_, authority_.claims->leeway_ms);
     if (service) return accept_service(id, c, std::move(*service), request);
     refusal.unknown_key = refusal.unknown_key || service.error().unknown_key;
@@ -57,34 +58,6 @@ void Shard::refuse_identity(ConnectionId id, Connection& c, std::optional<std::i
   fail(id, c, fault, code);
 }
 
-void Shard::welcome(ConnectionId id, Connection& c) {
-  const session::Session& session = *c.session;
-  protocol::native::Welcome w;
-  w.connection_id = public_id(id);
-  std::int64_t expires = session.identity.expires_ms;
-  if (session.service) {
-    static constexpr std::pair<Scope, const char*> names[] = {{Scope::publish, "publish"}, {Scope::read, "read"}, {Scope::disconnect, "disconnect"},
-                                                               {Scope::rollout, "rollout"}, {Scope::handle, "handle"}};
-    w.service = session.service->name;
-    for (const auto& [scope, name] : names) {
-      if (session.service->may(scope)) w.scopes.emplace_back(name);
-    }
-    expires = session.service->expires_ms;
-  } else {
-    w.user_id = session.identity.user_id;
-    w.tenant_id = session.identity.tenant_id;
-  }
-  w.ping_interval_ms = settings_->ping_interval_ms;
-  w.ping_timeout_ms = settings_->ping_timeout_ms;
-  w.max_payload_bytes = settings_->limits.message_bytes_max;
-  if (expires != 0) w.expires_in_s = std::max<std::int64_t>(0, (expires - now_.wall_ms) / 1000);
-  // A node that dies sends its clients elsewhere: spread over as long as a second per thousand of them.
-  w.reconnect_delay_ms = static_cast<std::uint32_t>(parts_.entropy.below(500 + connections_.live()));
-  std::string json;
-  protocol::native::append_welcome(json, w);
-  control(id, c, json);
-}
-
 void Shard::accept_user(ConnectionId id, Connection& c, Identity identity, std::optional<std::int64_t> request) {
   if (!identity.anonymous && parts_.host.revoked(identity)) return refuse_identity(id, c, request, {Code::REVOKED, "the token was revoked"});
   if (c.phase == Phase::active) return refresh(id, c, std::move(identity), request);
@@ -104,7 +77,7 @@ void Shard::accept_user(ConnectionId id, Connection& c, Identity identity, std::
   c.deadline_ms = 0;
   c.next_ping_ms = now_.monotonic_ms + settings_->ping_interval_ms;
   schedule(id, c);
-  welcome(id, c);
+  c.wire->welcome(id, c);
   if (request) reply(id, c, request, "{}");
 }
 
@@ -125,7 +98,7 @@ void Shard::accept_service(ConnectionId id, Connection& c, ServiceIdentity servi
   c.deadline_ms = 0;
   c.next_ping_ms = now_.monotonic_ms + settings_->ping_interval_ms;
   schedule(id, c);
-  welcome(id, c);
+  c.wire->welcome(id, c);
   if (request) reply(id, c, request, "{}");
 }
 
@@ -167,9 +140,7 @@ void Shard::reevaluate(ConnectionId id, Connection& c) {
     counters_->evicted_rooms.add(evicted.size());
     parts_.host.audit("rooms taken away", session.identity, ns);
     render_.clear();
-    json_scratch_.clear();
-    protocol::native::append_evicted(json_scratch_, ns, evicted, Code::FORBIDDEN);
-    append_frame(render_, c.form, json_scratch_, ws::MessageType::text);
+    c.wire->append_evicted(render_, c, ns, evicted, Code::FORBIDDEN);
     session::Entry entry;  // in the namespace's lane: it stands behind the events that were still allowed
     entry.kind = session::Entry::Kind::notice;
     entry.block = Frame(render_, &frames_);

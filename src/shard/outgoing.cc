@@ -32,7 +32,7 @@ void Shard::mark_dirty(std::uint32_t slot, Connection& c) {
 
 void Shard::append_frame(std::string& out, std::uint16_t form, std::string_view payload, ws::MessageType type) {
   ws::Payload kind = ws::Payload::plain;
-  if (form == native_deflate && deflater_ && payload.size() >= settings_->deflate_bytes_min) {
+  if (forms_[form].deflate && deflater_ && payload.size() >= settings_->deflate_bytes_min) {
     const std::string_view compressed = deflater_->deflate(payload);
     if (compressed.size() < payload.size()) {
       payload = compressed;
@@ -102,6 +102,7 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   if (state == nullptr) return;
   const bool numbered = entry.kind == session::Entry::Kind::position || (entry.publication && entry.publication->offset != 0);
   if (numbered && entry.number != 0 && entry.number <= state->level_number) return;
+  if (entry.size == 0 && entry.kind != session::Entry::Kind::gap) return;  // not told on this wire
   session::Outbox& box = outbox(*c, slot);
   if (entry.publication && entry.publication->policy.is_volatile && (box.blocked || box.control_bytes() > settings_->limits.control_lane_bytes_max / 2)) {
     counters_->namespaces[ns].volatile_dropped.add();
@@ -130,30 +131,17 @@ void Shard::after_push(std::uint32_t slot, Connection& c, session::PushResult re
 }
 
 void Shard::append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) {
-  const std::string& ns = settings_->namespaces[publication.ns].name;
-  json_scratch_.clear();
-  if (publication.attachments.empty()) {
-    protocol::native::append_event(json_scratch_, ns, room, publication);
-    append_frame(out, form, json_scratch_, ws::MessageType::text);
-  } else {
-    protocol::native::append_binary_event(json_scratch_, ns, room, publication);
-    append_frame(out, form, json_scratch_, ws::MessageType::binary);
-  }
+  forms_[form].wire->append_publication(out, form, publication, room);
 }
 
 void Shard::append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) {
-  json_scratch_.clear();
-  protocol::native::append_position(json_scratch_, settings_->namespaces[ns].name, position.epoch, position.offset);
-  append_frame(out, form, json_scratch_, ws::MessageType::text);
+  forms_[form].wire->append_position(out, form, ns, position);
 }
 
 Frame Shard::render_gap(NamespaceId ns, const session::GapRun& gap) {
-  json_scratch_.clear();
-  const protocol::native::Gap shown{gap.room, gap.count, gap.from, gap.to, session::name_of(gap.reason)};
-  protocol::native::append_gap(json_scratch_, settings_->namespaces[ns].name, shown);
-  std::string frame;
-  append_frame(frame, native, json_scratch_, ws::MessageType::text);
-  return Frame(frame, &frames_);
+  std::string frames;
+  forms_[flushed_form_].wire->append_gap(frames, flushed_form_, ns, gap);
+  return Frame(frames, &frames_);
 }
 
 const protocol::Wish& Shard::wish(NamespaceId ns, std::uint32_t wish) const { return wishes_[ns]->at(wish); }
@@ -162,6 +150,7 @@ const protocol::FilterVocabulary& Shard::vocabulary(NamespaceId ns) const { retu
 void Shard::flush(std::uint32_t slot, Connection& c) {
   if (!c.outbox || c.outbox->blocked || c.broken) return;
   session::Outbox& box = *c.outbox;
+  flushed_form_ = c.form;
   const auto result = box.flush([&](std::string_view bytes) { return send(slot, bytes); }, *this, now_.monotonic_ms, scratch_);
   if (result == session::Outbox::Flush::broken) return;
   box.blocked = result == session::Outbox::Flush::blocked;

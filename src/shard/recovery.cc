@@ -45,6 +45,10 @@ session::Entry Shard::position_entry(const Connection& c, NamespaceId ns, const 
   return entry;
 }
 
+void Shard::push_refill(session::Lane& lane, session::Entry entry) {
+  if (entry.size != 0) lane.push_refill(std::move(entry));  // else it is not told on this wire
+}
+
 void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane, const broker::HistoryPart& part) {
   if (part.reach != Reach::reached) {
     if (part.next.epoch != lane.position().epoch) lane.until = 0;  // it was of an epoch that is over
@@ -60,13 +64,13 @@ void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState
     counters_->namespaces[state.ns].gap_events.add(gap.count);
     lane.push_gap(std::move(gap));
     const std::string& epoch = part.entries.empty() ? part.next.epoch : part.entries.front()->epoch;
-    lane.push_refill(position_entry(c, state.ns, {epoch, begins - 1}));
+    push_refill(lane, position_entry(c, state.ns, {epoch, begins - 1}));
   }
   for (const PublicationPtr& publication : part.entries) {
     const auto rank = seen_in(state, *publication);
     if (!rank) continue;
     counters_->namespaces[state.ns].replayed.add();
-    lane.push_refill(render_entry(c, publication, *rank));
+    push_refill(lane, render_entry(c, publication, *rank));
   }
   lane.set_position(part.next);
   if (part.complete) {
@@ -80,7 +84,7 @@ void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState
 
 void Shard::level(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane) {
   const Position at = lane.position();
-  lane.push_refill(position_entry(c, state.ns, {at.epoch, std::max(at.offset, lane.until)}));
+  push_refill(lane, position_entry(c, state.ns, {at.epoch, std::max(at.offset, lane.until)}));
   lane.end_catch_up();
   state.level = session::LevelMark(at);
   fanout_.advance_received(stream_of(state), at, now_);

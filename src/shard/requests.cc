@@ -27,11 +27,7 @@ void Shard::on_message(ConnectionId id, Connection& c, ws::MessageType type, std
     append_frame(render_, c.form, payload, type);
     return control_raw(id.slot, c, render_);
   }
-  if (type == ws::MessageType::binary) return arrive(id, c, decoder_.binary(payload));
-  for (auto& decoded : decoder_.text(payload)) {
-    if (c.phase == Phase::closing) return;
-    arrive(id, c, std::move(decoded));
-  }
+  c.wire->on_message(id, c, type, payload);
 }
 
 void Shard::arrive(ConnectionId id, Connection& c, protocol::native::Decoded decoded) {
@@ -45,11 +41,8 @@ void Shard::arrive(ConnectionId id, Connection& c, protocol::native::Decoded dec
       return refuse(id, c, request_id, {Code::RATE_LIMITED, "too many frames wait behind an earlier one (limits.connection_parked_frames_max)", 100});
     case session::Turn::busy:
       return refuse(id, c, request_id, {Code::RATE_LIMITED, "too many requests are unanswered (limits.connection_requests_max)", 100});
-    case session::Turn::duplicate: {
-      std::string json;
-      protocol::native::append_error(json, request_id, {Code::BAD_REQUEST, "id " + std::to_string(*request_id) + " is in flight already"});
-      return control(id, c, json);
-    }
+    case session::Turn::duplicate:  // the one in flight is still to be answered
+      return c.wire->refuse(id, c, request_id, {Code::BAD_REQUEST, "id " + std::to_string(*request_id) + " is in flight already"});
   }
 }
 
@@ -66,17 +59,13 @@ void Shard::resume(ConnectionId id) {
 void Shard::reply(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view data) {
   if (!request) return;
   c.session->answered(*request);
-  json_scratch_.clear();
-  protocol::native::append_reply(json_scratch_, *request, data);
-  control(id, c, json_scratch_);
+  c.wire->reply(id, c, *request, data);
 }
 
 void Shard::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
   counters_->errors_by_code[static_cast<std::size_t>(fault.code)].add();
   if (request) c.session->answered(*request);
-  json_scratch_.clear();
-  protocol::native::append_error(json_scratch_, request, fault);
-  control(id, c, json_scratch_);
+  c.wire->refuse(id, c, request, fault);
 }
 
 void Shard::handle(ConnectionId id, Connection& c, Request request) {

@@ -23,6 +23,7 @@ Shard::Shard(std::shared_ptr<const Settings> settings, Authority authority, Part
       fanout_(hub_, *this, *this, *this, frames_, stream_settings(*settings_)),
       timers_(now.monotonic_ms),
       last_tick_ms_(now.monotonic_ms) {
+  forms_ = {{&native_wire_, false}, {&native_wire_, true}};
   receiver_options_ = {settings_->limits.message_bytes_max, settings_->limits.message_fragments_max, &inflater_};
   for (std::size_t i = 0; i < settings_->namespaces.size(); ++i) wishes_.push_back(std::make_unique<protocol::WishTable>());
 }

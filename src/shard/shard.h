@@ -27,6 +27,7 @@
 #include "shard/connection.h"
 #include "shard/counters.h"
 #include "shard/host.h"
+#include "shard/native_wire.h"
 #include "shard/settings.h"
 
 namespace sparc::shard {
@@ -146,6 +147,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
 
  private:
   friend struct MessageHandler;
+  friend class NativeWire;
   struct StreamInfo {
     bool entered = false;
     bool known = false;                 // the broker said where it stands, and tells what follows
@@ -170,6 +172,10 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
     protocol::Wish wish;
     std::optional<Position> recover;
     hub::Stream* stream = nullptr;                           // held
+  };
+  struct FormInfo {                      // how one class of connections is written to
+    Wire* wire = nullptr;
+    bool deflate = false;
   };
   struct Waiting {                       // a publication for the broker
     Publication publication;
@@ -207,6 +213,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void schedule(ConnectionId id, Connection& c);
   void on_timer(ConnectionId id);
   void on_active_timer(ConnectionId id, Connection& c);
+  void expire(ConnectionId id, Connection& c);
   void send_ping(ConnectionId id, Connection& c);
   void send_positions(Connection& c, std::uint32_t slot, std::int64_t since_ms);
   [[nodiscard]] std::string public_id(ConnectionId id) const;
@@ -270,7 +277,6 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void refresh(ConnectionId id, Connection& c, Identity identity, std::optional<std::int64_t> request);
   void reevaluate(ConnectionId id, Connection& c);
   void refuse_identity(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault);
-  void welcome(ConnectionId id, Connection& c);
 
   // rooms.cc
   void on_join(ConnectionId id, Connection& c, protocol::Request request);
@@ -302,6 +308,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void refill(ConnectionId id, NamespaceId ns);
   void on_refill(ConnectionId id, NamespaceId ns, const Position& since, broker::HistoryPart part);
   void take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane, const broker::HistoryPart& part);
+  static void push_refill(session::Lane& lane, session::Entry entry);
   void level(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane);
   /// The room of the publication that the connection holds and whose filters it passes; nothing: not for it.
   [[nodiscard]] std::optional<std::uint8_t> seen_in(const session::NamespaceState& state, const Publication& publication);
@@ -340,6 +347,10 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   ws::Inflater inflater_;
   std::unique_ptr<ws::Deflater> deflater_;
   ws::ReceiverOptions receiver_options_;
+
+  NativeWire native_wire_{*this};
+  std::vector<FormInfo> forms_;                            // by Connection::form
+  std::uint16_t flushed_form_ = native;                    // of the connection whose outbox is being sent
 
   FrameAccount frames_;                                    // outlives every Frame below
   Slab<Connection> connections_;
