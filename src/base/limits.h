@@ -38,6 +38,7 @@ struct Limits {
 
   // how many connections
   std::size_t connections_max = 0;                     // of a node; 0: as many as descriptors allow
+  std::size_t engine_sessions_max = 100'000;            // Engine.IO sessions of a shard, with a socket or without
   std::size_t tenant_connections_max = 0;              // 0: unlimited
   Rate address_handshakes{100, 1'000};                 // per source address; loopback and trusted proxies exempt
   Rate node_handshakes{0, 0};                          // 0 points: unlimited

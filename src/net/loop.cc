@@ -139,6 +139,8 @@ int Loop::add(int fd, std::uint32_t slot, std::uint32_t events) {
   return control(epoll_.get(), EPOLL_CTL_ADD, fd, events, connection_tag(fd, slot));
 }
 
+void Loop::remove(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
 int Loop::modify(int fd, std::uint32_t slot, std::uint32_t events) {
   return control(epoll_.get(), EPOLL_CTL_MOD, fd, events, connection_tag(fd, slot));
 }

@@ -79,6 +79,7 @@ class Loop {
   void set_table(EventTable* table) { table_ = table; }
   [[nodiscard]] bool in_turn() const { return in_turn_; }
   [[nodiscard]] int add(int fd, std::uint32_t slot, std::uint32_t events);     // errno, 0 on success
+  void remove(int fd);                                                         // which stays open
   [[nodiscard]] int modify(int fd, std::uint32_t slot, std::uint32_t events);  // errno, 0 on success
 
  private:

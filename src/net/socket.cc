@@ -71,6 +71,30 @@ Result<void> Sockets::open(std::uint32_t slot, Fd fd, const TlsContext* tls) {
   return add(slot, std::move(fd), std::move(stream), 0);
 }
 
+DetachedSocket::DetachedSocket() = default;
+DetachedSocket::DetachedSocket(DetachedSocket&&) noexcept = default;
+DetachedSocket& DetachedSocket::operator=(DetachedSocket&&) noexcept = default;
+DetachedSocket::~DetachedSocket() = default;
+
+DetachedSocket Sockets::detach(std::uint32_t slot) {
+  DetachedSocket out;
+  Connection* connection = live(slot);
+  constexpr std::uint16_t stays = blocked | connecting | failed | end_delivered | finishing | read_wants_write;
+  if (connection == nullptr || connection->has(stays) || (connection->tls != nullptr && connection->tls->has_unsent())) return out;
+  loop_.remove(connection->fd);
+  out.fd_ = Fd(connection->fd);
+  out.tls_.reset(connection->tls);
+  *connection = {};
+  --live_;
+  return out;
+}
+
+Result<void> Sockets::attach(std::uint32_t slot, DetachedSocket socket) {
+  if (auto added = add(slot, std::move(socket.fd_), std::move(socket.tls_), at_end); !added) return added;
+  make_ready(slot, at(slot));  // bytes may wait in the TLS session, where the kernel does not see them
+  return {};
+}
+
 Result<void> Sockets::connect(std::uint32_t slot, const Address& to, const TlsTarget& tls) {
   Fd fd(::socket(to.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fail(std::string("cannot create a socket: ") + std::strerror(errno));

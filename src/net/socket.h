@@ -21,6 +21,21 @@ namespace sparc::net {
 
 class TlsStream;
 
+/// A connection on its way from one loop to another. Destroyed, it is closed.
+class DetachedSocket {
+ public:
+  DetachedSocket();
+  DetachedSocket(DetachedSocket&&) noexcept;
+  DetachedSocket& operator=(DetachedSocket&&) noexcept;
+  ~DetachedSocket();
+  [[nodiscard]] explicit operator bool() const { return static_cast<bool>(fd_); }
+
+ private:
+  friend class Sockets;
+  Fd fd_;
+  std::unique_ptr<TlsStream> tls_;
+};
+
 enum class CloseReason : std::uint8_t {
   ended,           // the peer finished in order
   reset,           // the peer, or something between, aborted
@@ -104,6 +119,11 @@ class Sockets final : private EventTable {
 
   /// An accepted connection; with `tls`, as its server. The slot must be free. On an error the descriptor is closed.
   [[nodiscard]] Result<void> open(std::uint32_t slot, Fd fd, const TlsContext* tls = nullptr);
+  /// Takes an accepted connection out of this loop, from within a callback or a turn; no callback follows, the slot is free. Empty
+  /// where that cannot be: something that was taken is not sent yet, or the peer has ended.
+  [[nodiscard]] DetachedSocket detach(std::uint32_t slot);
+  /// Goes on with a connection that another loop's `detach` gave up. The slot must be free.
+  [[nodiscard]] Result<void> attach(std::uint32_t slot, DetachedSocket socket);
   /// Begins an outgoing connection: `on_connected` or `on_closed` follows, never within this call. The owner limits the time.
   [[nodiscard]] Result<void> connect(std::uint32_t slot, const Address& to, const TlsTarget& tls);
   [[nodiscard]] Result<void> connect(std::uint32_t slot, const Address& to) { return connect(slot, to, TlsTarget{}); }

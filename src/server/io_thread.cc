@@ -123,19 +123,46 @@ void IoThread::on_accept(net::Acceptor& acceptor, net::Fd fd, const net::Address
   from.proxy = node_.exempt(peer);
   from.admin = admin;
   if (!node_.open_connection()) return shard_->count_refused();
-  const auto id = shard_->on_open(std::move(from));
+  const auto id = enter(std::move(from));
   if (!id) return node_.close_connection();
+  const auto tls = node_.tls();
+  if (auto opened = sockets_->open(id->slot, std::move(fd), admin ? nullptr : tls.get()); !opened) {
+    node_.close_connection();
+    shard_->on_closed(*id, opened.error().message);
+  }
+}
+
+std::optional<ConnectionId> IoThread::enter(shard::Peer peer) {
+  const bool admin = peer.admin;
+  const auto id = shard_->on_open(std::move(peer));
+  if (!id) return id;
   if (id->slot >= ids_.size()) {
     ids_.resize(id->slot + id->slot / 2 + 64);
     admin_slots_.resize(ids_.size());
   }
   ids_[id->slot] = *id;
   admin_slots_[id->slot] = admin;
-  const auto tls = node_.tls();
-  if (auto opened = sockets_->open(id->slot, std::move(fd), admin ? nullptr : tls.get()); !opened) {
+  return id;
+}
+
+bool IoThread::hand_over(ConnectionId id, std::uint16_t shard, std::string bytes) {
+  if (shard >= node_.threads().size() || shard == index_) return false;
+  net::DetachedSocket socket = sockets_->detach(id.slot);
+  if (!socket) return false;
+  node_.threads()[shard]->post([socket = std::move(socket), peer = shard_->peer_of(id), bytes = std::move(bytes)](IoThread& there) mutable {
+    there.take_over(std::move(socket), std::move(peer), std::move(bytes));
+  });
+  return true;
+}
+
+void IoThread::take_over(net::DetachedSocket socket, shard::Peer peer, std::string bytes) {
+  const auto id = enter(std::move(peer));
+  if (!id) return node_.close_connection();
+  if (auto attached = sockets_->attach(id->slot, std::move(socket)); !attached) {
     node_.close_connection();
-    shard_->on_closed(*id, opened.error().message);
+    return shard_->on_closed(*id, attached.error().message);
   }
+  shard_->on_bytes(*id, bytes);
 }
 
 void IoThread::on_bytes(std::uint32_t slot, std::string_view bytes) {

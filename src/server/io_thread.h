@@ -82,6 +82,7 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   void finish(ConnectionId id) override { sockets_->shutdown_write(id.slot); }
   void pause_reading(ConnectionId id) override { sockets_->pause_reading(id.slot); }
   void resume_reading(ConnectionId id) override { sockets_->resume_reading(id.slot); }
+  [[nodiscard]] bool hand_over(ConnectionId id, std::uint16_t shard, std::string bytes) override;
 
   // shard::Host
   void on_request(ConnectionId id, std::uint64_t exchange, const http::Request& request) override;
@@ -105,6 +106,9 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   void audit(std::string_view what, const Identity& identity, std::string_view detail) override;
   void hook(bool connected, const shard::ClientInfo& client, NamespaceId ns, std::string_view reason);
   void run_tasks();
+  /// The slot of a connection that is new on this thread; nothing: refused.
+  [[nodiscard]] std::optional<ConnectionId> enter(shard::Peer peer);
+  void take_over(net::DetachedSocket socket, shard::Peer peer, std::string bytes);
 
   Node& node_;
   std::uint16_t index_;

@@ -121,8 +121,12 @@ void Shard::fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16
   close(id, c, close_code, fault.message);
 }
 
+Connection::Connection() = default;
+Connection::~Connection() = default;
+
 void Shard::close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) {
   if (c.phase == Phase::closing) return;
+  if (c.phase == Phase::carrier) engine_io_.on_gone(id, c);
   end_session(id, c, reason);
   c.phase = Phase::closing;
   c.wire->close(id, c, code, reason);
@@ -161,6 +165,12 @@ void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason)
 
 void Shard::remove(ConnectionId id, Connection& c, std::string_view reason) {
   end_session(id, c, reason);
+  if (c.sio) {
+    engine_io_.socket_gone(c.sio->engine, id);
+  } else {
+    engine_io_.on_gone(id, c);
+  }
+  release_form(c.form);
   (void)timers_.cancel(c.timer);
   connections_.erase(id);
   counters_->closed.add();
@@ -201,6 +211,7 @@ void Shard::on_timer(ConnectionId id) {
       if (due) break_later(id.slot);
       break;
     case Phase::active: on_active_timer(id, *c); break;
+    case Phase::carrier: break;  // its session has its own timers
   }
   if (!c->broken && c->timer == TimerId::none) schedule(id, *c);
 }
@@ -242,10 +253,10 @@ void Shard::remove_later(ConnectionId id, Connection& c, std::string_view reason
 }
 
 void Shard::send_ping(ConnectionId id, Connection& c) {
-  c.wire->ping(id, c);
+  const bool awaited = c.wire->ping(id, c);
   if (c.phase != Phase::active) return;
   send_positions(c, id.slot, now_.monotonic_ms - settings_->ping_interval_ms);
-  c.deadline_ms = now_.monotonic_ms + settings_->ping_timeout_ms;
+  if (awaited) c.deadline_ms = now_.monotonic_ms + settings_->ping_timeout_ms;
   c.next_ping_ms = now_.monotonic_ms + settings_->ping_interval_ms;
 }
 
@@ -270,6 +281,7 @@ std::int64_t Shard::end_of_turn() {
     constexpr std::int64_t lease_idle_ms = 600'000;
     absl::erase_if(leases_, [&](const auto& item) { return now_.monotonic_ms - item.second.used_ms > lease_idle_ms && !item.second.asked; });
   }
+  engine_io_.advance(now_.monotonic_ms);
   close_slow();
   flush_dirty();  // answers first: they are small, and a fan-out may be long
   bool more = fanout_.run(now_, settings_->limits.fanout_slice_sends) == fanout::Fanout::Run::more;
@@ -278,18 +290,19 @@ std::int64_t Shard::end_of_turn() {
   std::vector<std::pair<ConnectionId, NamespaceId>> refills = std::move(refills_);
   refills_.clear();
   for (const auto& [id, ns] : refills) refill(id, ns);
+  engine_io_.end_of_turn();
   std::vector<ConnectionId> broken = std::move(broken_);
   broken_.clear();
   for (const ConnectionId id : broken) {
     Connection* c = find(id);
     if (c == nullptr) continue;
-    parts_.transport.close(id);
+    if (!c->sio) parts_.transport.close(id);
     remove(id, *c, "connection closed");
   }
   if (!idle_streams_.empty()) release_idle_streams();
   more = more || !dirty_.empty() || !refills_.empty() || !broken_.empty();
   if (more) return 0;
-  std::int64_t due = std::min(timers_.next_deadline(), last_tick_ms_ + 1000);
+  std::int64_t due = std::min({timers_.next_deadline(), engine_io_.next_deadline(), last_tick_ms_ + 1000});
   if (const auto batch = fanout_.next_due()) due = std::min(due, *batch);
   return due;
 }
@@ -305,6 +318,7 @@ void Shard::drain(std::uint32_t window_ms) {
       c.http->closing = true;
       return;
     }
+    if (c.phase == Phase::carrier) return;  // goes with its sockets
     if (c.phase == Phase::unknown) return close(id, c, 1012, "the server is restarting; reconnect");
     if (c.phase != Phase::active) return;
     // Services leave last, so that clients' events still find them.

@@ -18,6 +18,8 @@
 namespace sparc::shard {
 
 class Wire;
+struct SocketIoSocket;
+struct RawWsPeer;
 
 /// How frames look on a connection's wire: an index into the shard's forms, part of the class of subscribers. These two are always there.
 inline constexpr std::uint16_t native = 0, native_deflate = 1;
@@ -42,10 +44,14 @@ struct HttpPhase {
 
 /// One connection. About 250 B and its session.
 struct Connection {
+  Connection();
+  Connection(Connection&&) = delete;
+  ~Connection();
   enum class Phase : std::uint8_t {
     http,
     unknown,    // WebSocket without identity yet
     active,
+    carrier,    // a WebSocket that carries an Engine.IO session, or would
     closing,    // our close frame is sent or queued
   };
   Phase phase = Phase::http;
@@ -60,6 +66,9 @@ struct Connection {
   std::unique_ptr<HttpPhase> http;          // owned; phase http only
   std::optional<ws::Receiver> receiver;     // after the upgrade
   std::unique_ptr<session::Session> session;  // owned; after the upgrade
+  std::unique_ptr<SocketIoSocket> sio;      // owned; a Socket.IO socket: a connection without a descriptor
+  std::unique_ptr<RawWsPeer> rawws;         // owned; an older plain-WebSocket client
+  ConnectionId engine;                      // phase carrier: its Engine.IO session
   std::unique_ptr<session::Outbox> outbox;  // owned; while something waits
   TimerId timer = TimerId::none;
   std::int64_t deadline_ms = 0;             // of the phase; active: when a ping's answer is due, 0 none is awaited

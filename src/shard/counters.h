@@ -40,6 +40,9 @@ struct Counters {
   Counter missed;               // publications lost on the way between shards
   Counter hooks_dropped;
   Counter timeouts;             // connections closed for silence
+  Counter engine_sessions;      // Engine.IO sessions open now
+  Counter ignored_messages;     // of older clients: types and events that their view ignores
+  Counter binary_left_out;      // publications with attachments that a wire cannot show
   Counter kept_expired;         // connections of old clients that outlived their token
   Histogram<16, 1> lag_ms;      // from the acceptance of a publication to the turn in which its fan-out on this shard ended
   std::array<Counter, 16> errors_by_code;

@@ -41,6 +41,11 @@ class Transport {
   virtual void finish(ConnectionId id) { (void)id; }
   virtual void pause_reading(ConnectionId id) = 0;
   virtual void resume_reading(ConnectionId id) = 0;
+  /// Gives the socket to another shard, which goes on with `bytes` as if they had just come; the slot is free then. False: it stays.
+  [[nodiscard]] virtual bool hand_over(ConnectionId id, std::uint16_t shard, std::string bytes) {
+    (void)id, (void)shard, (void)bytes;
+    return false;
+  }
 };
 
 /// An event that a client sent, for the services.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json_text.h"
+#include "http/authorization.h"
 #include "http/cookies.h"
 #include "http/response.h"
 #include "http/target.h"
@@ -31,10 +32,10 @@ std::string error_response(std::uint16_t status, Code code, std::string_view mes
   return out;
 }
 
-std::string_view bearer(std::string_view authorization) {
-  constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() < scheme.size() || !equals_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return {};
-  return trim_blanks(authorization.substr(scheme.size()));
+/// Of the Host field, without the port.
+std::string_view host_name(const http::Request& request) {
+  const auto host = request.header("host");
+  return host ? host->substr(0, host->find(':')) : std::string_view{};
 }
 
 }  // namespace
@@ -62,7 +63,10 @@ void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes)
           control_raw(id.slot, c, out);
         }
         break;
-      case http::RequestParser::Status::request: on_http_request(id, c, h.parser.request()); break;
+      case http::RequestParser::Status::request:
+        if (moved_to_session(id, c, h.parser.request(), {bytes.data(), bytes.size()})) return;
+        on_http_request(id, c, h.parser.request());
+        break;
       case http::RequestParser::Status::upgrade: return upgrade(id, c, h.parser.request(), bytes);
       case http::RequestParser::Status::refused: {
         std::string out;
@@ -94,7 +98,27 @@ void Shard::on_http_request(ConnectionId id, Connection& c, const http::Request&
   const std::uint64_t exchange = h.first + h.exchanges.size();
   h.exchanges.push_back({});
   if (!request.keep_alive || draining_) h.closing = true;
+  if (engine_io_.serves(request.path)) return engine_io_.on_request(id, exchange, request);
   parts_.host.on_request(id, exchange, request);
+}
+
+bool Shard::moved_to_session(ConnectionId id, Connection& c, const http::Request& request, std::string_view rest) {
+  if (!engine_io_.serves(request.path)) return false;
+  const auto shard = engine_io_.shard_elsewhere(request);
+  if (!shard || !c.http->exchanges.empty() || c.outbox) return false;
+  std::string bytes = std::string(request.method) + ' ' + std::string(request.target) + " HTTP/1." + std::to_string(request.http_minor) + "\r\n";
+  for (const Header& header : request.headers) {
+    const bool framing = equals_ignoring_case(header.name, "transfer-encoding") || equals_ignoring_case(header.name, "content-length") ||
+                         equals_ignoring_case(header.name, "expect");
+    if (!framing) (void)http::append_header(bytes, header);
+  }
+  if (!request.body.empty() || request.method == "POST") bytes += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  bytes += "\r\n";
+  bytes += request.body;
+  bytes += rest;
+  if (!parts_.transport.hand_over(id, *shard, std::move(bytes))) return false;
+  remove(id, c, "moved to its session");
+  return true;
 }
 
 void Shard::respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive) {
@@ -175,7 +199,12 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   if (!c.http->exchanges.empty()) {
     return refuse_upgrade(id, c, error_response(400, Code::BAD_REQUEST, "an upgrade may not follow unanswered requests on one connection"));
   }
-  if (request.path != "/ws" && !echo && anonymous == settings_->anonymous.end()) {
+  if (engine_io_.serves(request.path)) {
+    if (!moved_to_session(id, c, request, {rest.data(), rest.size()})) engine_io_.on_upgrade(id, c, request, rest);
+    return;
+  }
+  const auto old_view = rawws_wire_.view_of(request.path, host_name(request));
+  if (request.path != "/ws" && !echo && !old_view && anonymous == settings_->anonymous.end()) {
     return refuse_upgrade(id, c, error_response(404, Code::BAD_REQUEST, "no WebSocket here; the native protocol is at /ws"));
   }
   const Header retry[] = {{"Retry-After", "1"}};
@@ -198,7 +227,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     if (offered.starts_with(bearer_protocol)) offered_token = offered.substr(bearer_protocol.size());
   }
   std::string extensions;
-  if (settings_->deflate) {
+  if (settings_->deflate && !old_view) {
     if (auto agreed = ws::accept_deflate(checked->extensions, settings_->deflate_window_bits)) {
       extensions = std::move(agreed->response);
       c.form = native_deflate;
@@ -209,29 +238,44 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   c.receiver.emplace(ws::Role::server, c.form == native_deflate ? ws::Compression::deflate : ws::Compression::none, receiver_options_);
   c.session = std::make_unique<session::Session>();
   c.wire = &native_wire_;
+  if (old_view) rawws_wire_.begin(c, old_view);
   c.phase = Phase::unknown;
   c.echo = echo;
   c.anonymous = anonymous == settings_->anonymous.end() ? nullptr : &*anonymous;
   c.deadline_ms = echo ? 0 : now_.monotonic_ms + settings_->limits.auth_ms;
   schedule(id, c);
-  if (!echo) authenticate_upgrade(id, c, request, offered_token);
+  if (!echo && !authenticate_upgrade(id, c, request, offered_token) && old_view) {
+    rawws_wire_.without_token(id, c);
+  }
   if (!rest.empty()) on_websocket_bytes(id, c, rest);
 }
 
-void Shard::authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token) {
+bool Shard::authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token) {
   if (const auto authorization = request.header("authorization")) {
-    const std::string_view token = bearer(*authorization);
-    return authenticate(id, c, std::string(token), std::nullopt);
+    authenticate(id, c, std::string(http::bearer_token(*authorization)), std::nullopt);
+    return true;
   }
-  if (const auto key = request.header("x-api-key")) return authenticate(id, c, std::string(*key), std::nullopt);
-  if (!offered_token.empty()) return authenticate(id, c, std::string(offered_token), std::nullopt);
+  if (const auto key = request.header("x-api-key")) {
+    authenticate(id, c, std::string(*key), std::nullopt);
+    return true;
+  }
+  if (!offered_token.empty()) {
+    authenticate(id, c, std::string(offered_token), std::nullopt);
+    return true;
+  }
   if (auto token = http::query_value(request.query, "token"); token && !token->empty()) {
-    return authenticate(id, c, std::move(*token), std::nullopt);
+    authenticate(id, c, std::move(*token), std::nullopt);
+    return true;
   }
   if (!settings_->token_cookie.empty()) {
-    if (const auto cookie = http::cookie(request.headers, settings_->token_cookie)) return authenticate(id, c, std::string(*cookie), std::nullopt);
+    if (const auto cookie = http::cookie(request.headers, settings_->token_cookie)) {
+      authenticate(id, c, std::string(*cookie), std::nullopt);
+      return true;
+    }
   }
-  if (c.anonymous != nullptr) accept_user(id, c, c.anonymous->identity, std::nullopt);
+  if (c.anonymous == nullptr) return false;
+  accept_user(id, c, c.anonymous->identity, std::nullopt);
+  return true;
 }
 
 }  // namespace sparc::shard

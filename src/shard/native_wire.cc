@@ -68,10 +68,11 @@ void NativeWire::close(ConnectionId id, Connection& c, std::uint16_t code, std::
   shard_.control_raw(id.slot, c, frame);
 }
 
-void NativeWire::ping(ConnectionId id, Connection& c) {
+bool NativeWire::ping(ConnectionId id, Connection& c) {
   std::string json;
   native_codec::append_ping(json);
   shard_.control(id, c, json);
+  return true;
 }
 
 void NativeWire::token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) {

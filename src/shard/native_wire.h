@@ -17,7 +17,7 @@ class NativeWire final : public Wire {
   void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) override;
   void last_words(ConnectionId id, Connection& c, const Fault& fault) override;
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
-  void ping(ConnectionId id, Connection& c) override;
+  [[nodiscard]] bool ping(ConnectionId id, Connection& c) override;
   void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) override;
   void reconnect(ConnectionId id, Connection& c, std::uint32_t after_ms, std::string_view reason) override;
   void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,

@@ -27,6 +27,7 @@ void Shard::on_message(ConnectionId id, Connection& c, ws::MessageType type, std
     append_frame(render_, c.form, payload, type);
     return control_raw(id.slot, c, render_);
   }
+  if (c.phase == Phase::carrier) return engine_io_.on_message(c, type, payload);
   c.wire->on_message(id, c, type, payload);
 }
 

@@ -22,8 +22,11 @@ Shard::Shard(std::shared_ptr<const Settings> settings, Authority authority, Part
       deflater_(settings_->deflate ? std::make_unique<ws::Deflater>(settings_->deflate_window_bits) : nullptr),
       fanout_(hub_, *this, *this, *this, frames_, stream_settings(*settings_)),
       timers_(now.monotonic_ms),
-      last_tick_ms_(now.monotonic_ms) {
-  forms_ = {{&native_wire_, false}, {&native_wire_, true}};
+      last_tick_ms_(now.monotonic_ms),
+      engine_io_(*this) {
+  forms_.resize(2);
+  forms_[native].wire = forms_[native_deflate].wire = &native_wire_;
+  forms_[native_deflate].deflate = true;
   receiver_options_ = {settings_->limits.message_bytes_max, settings_->limits.message_fragments_max, &inflater_};
   for (std::size_t i = 0; i < settings_->namespaces.size(); ++i) wishes_.push_back(std::make_unique<protocol::WishTable>());
 }
@@ -38,6 +41,7 @@ void Shard::reload(std::shared_ptr<const Settings> settings, Authority authority
   authority_.api_keys = std::move(authority.api_keys);
   authority_.policy = std::move(authority.policy);
   authorizer_->set_policy(authority_.policy);
+  view_claims_.clear();
   keys_changed(std::move(authority.keys));
   connections_.for_each([&](ConnectionId id, Connection& c) {
     c.anonymous = nullptr;

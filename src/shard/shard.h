@@ -27,7 +27,10 @@
 #include "shard/connection.h"
 #include "shard/counters.h"
 #include "shard/host.h"
+#include "shard/engine_io.h"
 #include "shard/native_wire.h"
+#include "shard/rawws_wire.h"
+#include "shard/socketio_wire.h"
 #include "shard/settings.h"
 
 namespace sparc::shard {
@@ -97,6 +100,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   [[nodiscard]] std::int64_t end_of_turn();
 
   // From the node.
+  [[nodiscard]] Peer peer_of(ConnectionId id) { return find(id)->peer; }
   void respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive);
   void publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done);
   /// A part of a stream, whoever may see it: for operators.
@@ -148,6 +152,9 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
  private:
   friend struct MessageHandler;
   friend class NativeWire;
+  friend class SocketIoWire;
+  friend class RawWsWire;
+  friend class EngineIo;
   struct StreamInfo {
     bool entered = false;
     bool known = false;                 // the broker said where it stands, and tells what follows
@@ -176,6 +183,14 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   struct FormInfo {                      // how one class of connections is written to
     Wire* wire = nullptr;
     bool deflate = false;
+    bool offsets = false;                                 // Socket.IO: recovery is on
+    protocol::ChannelSet held = 0;                        // raw-ws
+    std::shared_ptr<const protocol::View> view;           // of the older wires
+    std::uint32_t users = 0;                              // connections; without any it may become another form
+
+    [[nodiscard]] bool same(const FormInfo& other) const {
+      return wire == other.wire && deflate == other.deflate && offsets == other.offsets && held == other.held && view == other.view;
+    }
   };
   struct Waiting {                       // a publication for the broker
     Publication publication;
@@ -252,8 +267,22 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   /// 408 to a request that has begun and did not end; false: there is none.
   [[nodiscard]] bool refuse_late_request(ConnectionId id, Connection& c);
   void refuse_upgrade(ConnectionId id, Connection& c, std::string response);
+  /// The request's Engine.IO session is another shard's: the connection went there with the request and what follows it.
+  [[nodiscard]] bool moved_to_session(ConnectionId id, Connection& c, const http::Request& request, std::string_view rest);
   [[nodiscard]] bool origin_allowed(const http::Request& request) const;
-  void authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token);
+  /// False: nothing came that says who it is.
+  [[nodiscard]] bool authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token);
+
+  // views.cc
+  /// The index of the form for one more connection. `release_form` gives it back.
+  std::uint16_t form_of(FormInfo form);
+  void release_form(std::uint16_t form);
+  void change_form(ConnectionId id, Connection& c, std::uint16_t form);
+  [[nodiscard]] std::shared_ptr<const auth::ClaimRules> claims_for(const protocol::View& view);
+  [[nodiscard]] static Identity anonymous_identity(const protocol::View& view);
+  /// Where the stream of an event without number stands.
+  [[nodiscard]] Position position_of(const Publication& publication);
+  void leave_identity_rooms(session::NamespaceState& state);
 
   // requests.cc
   void on_message(ConnectionId id, Connection& c, ws::MessageType type, std::string_view payload);
@@ -349,6 +378,9 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   ws::ReceiverOptions receiver_options_;
 
   NativeWire native_wire_{*this};
+  SocketIoWire socketio_wire_{*this};
+  RawWsWire rawws_wire_{*this};
+  absl::flat_hash_map<std::string, std::shared_ptr<const auth::ClaimRules>> view_claims_;  // by view; those that differ
   std::vector<FormInfo> forms_;                            // by Connection::form
   std::uint16_t flushed_form_ = native;                    // of the connection whose outbox is being sent
 
@@ -402,6 +434,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   bool draining_ = false;
   std::int64_t drain_services_ms_ = 0;
   std::int64_t last_tick_ms_ = 0;
+  EngineIo engine_io_;
 };
 
 }  // namespace sparc::shard

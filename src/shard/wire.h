@@ -34,7 +34,8 @@ class Wire {
   virtual void last_words(ConnectionId id, Connection& c, const Fault& fault) = 0;
   /// The session has ended already. The connection goes when the peer answers, or after limits.close_ms.
   virtual void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) = 0;
-  virtual void ping(ConnectionId id, Connection& c) = 0;
+  /// False: no sign of life is to follow, the transport has its own heartbeat.
+  [[nodiscard]] virtual bool ping(ConnectionId id, Connection& c) = 0;
   virtual void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) = 0;
   virtual void reconnect(ConnectionId id, Connection& c, std::uint32_t after_ms, std::string_view reason) = 0;
   virtual void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,

@@ -56,6 +56,7 @@ Fields limits() {
       limit<&Limits::room_name_bytes_max>("room_name_bytes_max", "A room's name.").in("bytes").at_least(1),
       limit<&Limits::event_name_bytes_max>("event_name_bytes_max", "An event's name.").in("bytes").at_least(1),
       limit<&Limits::connections_max>("connections_max", "Connections of a node; 0: as many as descriptors allow."),
+      limit<&Limits::engine_sessions_max>("engine_sessions_max", "Engine.IO sessions of one shard."),
       limit<&Limits::tenant_connections_max>("tenant_connections_max", "Connections of a tenant; 0: unlimited."),
       limit<&Limits::address_handshakes>("address_handshakes",
                                          "Handshakes per source address; loopback and `trusted_proxies` are exempt."),

@@ -1,0 +1,134 @@
+#pragma once
+// Engine.IO on one shard: requests and WebSockets of its path become sessions, their packets go to the Socket.IO sockets and back.
+//
+// A session has no slot of its own. Its WebSocket is a connection in phase `carrier`; each Socket.IO socket is a connection without a
+// descriptor, whose bytes pass through EngineIo::send: to the WebSocket as they are, or to the waiting poll in its own framing. So
+// rooms, lanes and recovery know nothing of transports, and one rendering serves both.
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "http/request_parser.h"
+#include "protocol/socketio/engine.h"
+#include "protocol/socketio/packet.h"
+#include "shard/connection.h"
+#include "ws/receiver.h"
+
+namespace sparc::shard {
+
+class Shard;
+
+/// What the connection said when it began: the same for all of its sockets.
+struct EngineHandshake {
+  Peer peer;
+  std::string host;  // without port
+  std::string path;
+  std::string token;  // from query, Authorization or cookie; empty: none
+};
+
+struct EngineSession {
+  EngineSession(protocol::socketio::Engine machine, protocol::socketio::PacketDecoder packets)
+      : engine(std::move(machine)), decoder(std::move(packets)) {}
+
+  protocol::socketio::Engine engine;
+  protocol::socketio::PacketDecoder decoder;
+  std::string sid;
+  EngineHandshake handshake;
+  ConnectionId websocket;                                     // the transport, once it is one
+  ConnectionId probe;                                         // a WebSocket that may become it
+  std::vector<std::pair<std::string, ConnectionId>> sockets;  // by Socket.IO namespace
+  std::string queued;  // packets of the session itself that wait for a poll, as WebSocket frames
+  TimerId timer = TimerId::none;
+  std::int64_t connect_by_ms = 0;  // a socket must have joined by then; 0: one has
+  bool running = false;            // its actions are being carried out
+  bool over = false;
+};
+
+class EngineIo {
+ public:
+  explicit EngineIo(Shard& shard);
+
+  [[nodiscard]] bool serves(std::string_view path) const;
+  /// The shard that made the request's sid, where it is not this one.
+  [[nodiscard]] std::optional<std::uint16_t> shard_elsewhere(const http::Request& request) const;
+  void on_request(ConnectionId http, std::uint64_t exchange, const http::Request& request);
+  /// An upgrade to WebSocket of its path; `rest` are the bytes behind it.
+  void on_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest);
+  void on_message(Connection& carrier, ws::MessageType type, std::string_view payload);
+  /// A connection ended, or its WebSocket is closing: carriers, and those with a poll that waits.
+  void on_gone(ConnectionId id, Connection& c);
+  /// Nothing of its own waits for the carrier's socket: its sockets may send again.
+  void on_drained(Connection& carrier);
+
+  /// For a Socket.IO socket: bytes taken, whole packets only. What of a packet the WebSocket has begun waits in the carrier's outbox.
+  std::ptrdiff_t send(ConnectionId session, std::string_view block);
+  /// Packets of the session itself, as WebSocket frames: before whatever its sockets have waiting.
+  void packet(ConnectionId session, std::string_view frames);
+  /// Closes the transport at the end of the turn: clients come back by themselves.
+  void close(ConnectionId session, std::string_view reason);
+  void close_all(std::string_view reason);
+
+  [[nodiscard]] EngineSession* find(ConnectionId session) { return sessions_.find(session); }
+  void socket_joined(ConnectionId session);
+  void socket_gone(ConnectionId session, ConnectionId socket);
+
+  /// Behind the sockets' own flush.
+  void end_of_turn();
+  [[nodiscard]] std::int64_t next_deadline() const { return timers_.next_deadline(); }
+  void advance(std::int64_t now_ms);
+  [[nodiscard]] std::size_t sessions() const { return sessions_.live(); }
+
+ private:
+  struct Poll {
+    ConnectionId http;
+    std::uint64_t exchange = 0;
+    ConnectionId session;
+    std::string origin;  // empty: none was sent
+    bool keep_alive = true;
+  };
+  struct Refusal {
+    int code;
+    std::string_view message;
+  };
+
+  [[nodiscard]] std::optional<Refusal> verify(const http::Request& request, bool upgrade, ConnectionId session) const;
+  [[nodiscard]] ConnectionId session_of(const http::Request& request) const;
+  [[nodiscard]] EngineHandshake handshake_of(const Connection& c, const http::Request& request) const;
+  ConnectionId open(protocol::socketio::Engine::Transport transport, EngineHandshake handshake);
+  [[nodiscard]] std::string open_packet(const EngineSession& s, bool upgrades) const;
+  void respond(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body);
+  void respond_error(const Poll& poll, const Refusal& refusal);
+  void respond_unavailable(const Poll& poll, std::string_view why);
+  void text_packet(ConnectionId session, std::string_view text);
+  /// Answers the waiting poll with what is queued, then `block`.
+  void answer_poll(ConnectionId session, EngineSession& s, std::string_view block);
+  void run(ConnectionId session);
+  void carry_out(ConnectionId session, EngineSession& s, protocol::socketio::EngineAction& action);
+  void deliver(ConnectionId session, EngineSession& s, bool binary, std::string_view data);
+  void schedule(ConnectionId session, EngineSession& s);
+  void close_websocket(ConnectionId id);
+  void unblock(EngineSession& s);
+  void finish(ConnectionId session);
+  [[nodiscard]] protocol::socketio::EngineSettings engine_settings() const;
+
+  Shard& shard_;
+  Slab<EngineSession> sessions_;
+  absl::flat_hash_map<std::string, ConnectionId> by_sid_;
+  absl::flat_hash_map<protocol::socketio::PollId, Poll> polls_;
+  absl::flat_hash_map<std::uint64_t, std::vector<protocol::socketio::PollId>> polls_of_;  // by HTTP connection
+  protocol::socketio::PollId last_poll_ = 0;
+  TimerWheel timers_;
+  std::vector<ConnectionId> over_;  // sessions that end with this turn
+  std::vector<std::pair<ConnectionId, std::string>> to_close_;
+  std::vector<ConnectionId> with_queue_;  // whose own packets a poll may take
+  ws::ReceiverOptions receiver_options_;
+};
+
+}  // namespace sparc::shard

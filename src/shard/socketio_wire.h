@@ -1,0 +1,100 @@
+#pragma once
+// Socket.IO protocol 5: each socket (a namespace of one Engine.IO session) is a connection without a descriptor, seen through a view.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/socketio/packet.h"
+#include "protocol/view_map.h"
+#include "shard/engine_io.h"
+#include "shard/wire.h"
+
+namespace sparc::shard {
+
+class Shard;
+
+/// What a socket keeps beside its session.
+struct SocketIoSocket {
+  /// A request under way, by its number.
+  struct Waiting {
+    enum class What : std::uint8_t { join, silent, subscribe, event, refresh } what = What::silent;
+    std::int64_t request = 0;
+    std::optional<std::uint64_t> ack;
+    const protocol::ViewInput* row = nullptr;  // of `view`, or the row for what has none
+    std::string event;                         // as the client said it
+    std::string data;                          // its request, an object
+  };
+
+  ConnectionId engine;
+  std::string nsp, sid;
+  std::string pid;  // empty: no recovery
+  std::shared_ptr<const protocol::View> view;
+  std::shared_ptr<const auth::ClaimRules> claims;
+  bool connected = false;
+  bool gate_open = false;
+  bool token_missing = false;
+  std::uint16_t joins_left = 0, joins_done = 0;
+  std::int64_t requests = 0;  // numbers given
+  std::string position;       // offset string that follows CONNECT; empty: none
+  Fault join_fault;
+  std::vector<Waiting> waiting;
+};
+
+class SocketIoWire final : public Wire {
+ public:
+  explicit SocketIoWire(Shard& shard) : shard_(shard) {}
+
+  // From the Engine.IO session.
+  void on_packet(ConnectionId session, EngineSession& s, protocol::socketio::Packet packet);
+  void on_transport_closed(EngineSession& s, std::string_view reason);
+
+  void on_message(ConnectionId, Connection&, ws::MessageType, std::string_view) override {}
+  void welcome(ConnectionId id, Connection& c) override;
+  void reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) override;
+  void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) override;
+  void last_words(ConnectionId id, Connection& c, const Fault& fault) override;
+  void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
+  [[nodiscard]] bool ping(ConnectionId, Connection&) override { return false; }  // the Engine.IO session has its own
+  void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) override;
+  void reconnect(ConnectionId, Connection&, std::uint32_t, std::string_view) override {}  // the closed transport says it
+  void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
+                      Code code) override;
+  [[nodiscard]] std::shared_ptr<const auth::ClaimRules> claims(const Connection& c) const override;
+  [[nodiscard]] bool keeps_expired(const Connection& c) const override;
+  [[nodiscard]] bool gate_open(const Connection& c) const override;
+  void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
+  void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) override;
+  void append_gap(std::string& out, std::uint16_t form, NamespaceId ns, const session::GapRun& gap) override;
+
+ private:
+  using Waiting = SocketIoSocket::Waiting;
+  void on_connect(ConnectionId session, EngineSession& s, protocol::socketio::Packet packet);
+  void on_event(ConnectionId id, Connection& c, protocol::socketio::Packet packet);
+  void forward(ConnectionId id, Connection& c, Waiting waiting, protocol::socketio::EventParts parts,
+               std::vector<std::string> attachments);
+  void subscribe(ConnectionId id, Connection& c, Waiting waiting, bool adds);
+  void change_gate(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view tenant, bool opens);
+  void joined(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data, const Fault* fault);
+  void connected(ConnectionId id, Connection& c);
+  /// Event, acknowledgement and `<event>:response`.
+  void answer(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data);
+  void answer_fault(ConnectionId id, Connection& c, const Waiting& waiting, const Fault& fault);
+  void send_event(ConnectionId id, Connection& c, std::string_view event, std::string_view first, std::string_view more = {});
+  void send_ack(ConnectionId id, Connection& c, std::uint64_t ack, std::string_view first);
+  void send(ConnectionId id, Connection& c, const protocol::socketio::Outgoing& packet);
+  void say(ConnectionId session, const protocol::socketio::Outgoing& packet);
+  void ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command);
+  [[nodiscard]] std::shared_ptr<const protocol::View> view_of(const EngineHandshake& handshake, std::string_view nsp);
+  void append_packet(std::string& out, const protocol::socketio::Outgoing& packet) const;
+  [[nodiscard]] protocol::socketio::Parser parser() const;
+  [[nodiscard]] std::string_view last_argument(const protocol::Shown& shown) const;
+
+  Shard& shard_;
+  absl::flat_hash_map<std::string, std::shared_ptr<const protocol::View>>
+      plain_views_;  // of configured namespaces that no view shows
+  mutable std::string scratch_, shown_;
+};
+
+}  // namespace sparc::shard
