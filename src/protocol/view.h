@@ -1,5 +1,6 @@
 #pragma once
-// How an old wire shows namespaces: data from configuration, read by the dialects that are not native.
+// How an old wire shows namespaces: data from configuration, read by the dialects that are not native. Entries that are not `enabled`
+// are taken away when configuration is loaded: shards see none.
 
 #include <cstdint>
 #include <optional>
@@ -7,6 +8,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/token_bucket.h"
 
 namespace sparc::protocol {
 
@@ -42,6 +45,7 @@ struct ViewInput {
   std::string failure;              // event that answers an error; empty: "error"
   std::vector<std::string> copied;  // members of the request that stand in both answers: cameraId
   bool stamped = false;             // `success` has "timestamp", in ISO 8601
+  bool enabled = true;
 };
 
 /// An event of a namespace as the old wire says it. Every row that matches applies, in order: one publication may become several messages.
@@ -53,6 +57,7 @@ struct ViewOutput {
   std::optional<Condition> when;
   std::vector<std::pair<std::string, std::string>>
       fields;  // makes a new payload: member, JSON pointer into the published one; empty: as published
+  bool enabled = true;
 };
 
 /// A name that raw-ws clients subscribe to.
@@ -61,6 +66,7 @@ struct ViewChannel {
   std::string name;                                              // plain: security:events; else its prefix, `org:` or `user:`
   Kind kind = Kind::plain;
   bool initial = false;  // held from the start
+  bool enabled = true;
 };
 
 /// What differs from the claim names of the configuration for tokens of this view; empty lists: as configured.
@@ -83,12 +89,12 @@ struct View {
   bool greets = false;                  // `connected {clientId, namespace, tenantId, timestamp}` after CONNECT
   OnExpiry on_expiry = OnExpiry::keep;
   ViewClaims claims;
-  std::string anonymous_tenant;       // of clients without a token; empty: they are refused
+  Rate user_rate;                // client frames of one user through this view, beside the namespace's own; 0 points: unlimited
+  std::string anonymous_tenant;  // of clients without a token; empty: they are refused
   std::vector<ViewChannel> channels;  // raw-ws; at most 16
-  std::vector<std::pair<std::string, std::string>>
-      filter_fields;  // raw-ws: what filters call a field, and what namespaces call it: severity, priority
   std::vector<ViewInput> inputs;
   std::vector<ViewOutput> outputs;
+  bool enabled = true;
 
   /// Recovery needs one stream.
   [[nodiscard]] bool recovers() const { return namespaces.size() == 1 && !tenant_gate; }

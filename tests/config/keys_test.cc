@@ -35,6 +35,11 @@ Sample sample_of(const Option& option) {
       {"api_keys",
        {"[{ name = 'n', key = '0123456789abcdef', scopes = ['read'] }]",
         R"([{"name":"n","key":"0123456789abcdef","scopes":["read"]}])"}},
+      {"views",
+       {"[{ name = 'v', wire = 'rawws', paths = ['/v'], namespaces = ['alerts'] }]",
+        R"({"name":"v","wire":"rawws","paths":["/v"],"namespaces":["alerts"]})"}},
+      {"socketio.path", {"'/io'", "/io"}},
+      {"socketio.parser", {"'msgpack'", "msgpack"}},
       {"deflate.window_bits", {"10", "10"}},
       {"use_unified", {"false", "off"}},
   };

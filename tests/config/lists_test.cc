@@ -24,7 +24,7 @@ TEST(Shipped, NamespacesAreVideoAlertsAndMonitoringWithAlertsFirst) {
   EXPECT_EQ(monitoring.topics[0].name, "security:events");
   EXPECT_THAT(monitoring.topics[0].patterns, ElementsAre("security:*"));
   ASSERT_EQ(monitoring.fields.size(), 3u);
-  EXPECT_THAT(monitoring.fields[1].paths, ElementsAre("priority", "severity"));
+  EXPECT_THAT(monitoring.fields[1].paths, ElementsAre("priority", "severity", "/event/severity"));
   EXPECT_EQ(monitoring.fields[2].name, "metric");
   EXPECT_THAT(monitoring.events.at(0).latest, ElementsAre("metric"));
   EXPECT_EQ(video.events.at(0).pattern, "video:analytics");
@@ -94,7 +94,7 @@ events = [{ pattern = "video:*", volatile = true }, { pattern = "recording:start
   EXPECT_EQ(config.rooms[1].pattern, "*");
   EXPECT_EQ(config.rooms[2].pattern, "camera:*");
   const auto& events = namespace_of(config, "video").events;
-  ASSERT_EQ(events.size(), 7u);
+  ASSERT_EQ(events.size(), 10u);
   EXPECT_EQ(events[0].pattern, "video:*");
   EXPECT_TRUE(events[0].is_volatile);
   EXPECT_TRUE(events[2].send_roles.empty());

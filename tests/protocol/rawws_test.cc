@@ -95,7 +95,6 @@ View view() {
                   {"alerts", ViewChannel::Kind::plain, false},
                   {"org:", ViewChannel::Kind::organization, false},
                   {"user:", ViewChannel::Kind::user, true}};
-  out.filter_fields = {{"severity", "priority"}, {"eventType", "type"}};
   return out;
 }
 
@@ -123,20 +122,6 @@ TEST(RawWs, OnlyKnownAndOwnChannelsAreGranted) {
 
 TEST(RawWs, InitialChannelsAreNamedAsTheIdentityHasThem) {
   EXPECT_THAT(names_of(view(), identity("u1", ""), initial_channels(view())), ElementsAre("security:events", "user:u1"));
-}
-
-TEST(RawWs, FiltersAreReadInTheWordsOfTheNamespaces) {
-  auto filters =
-      decoded<SubscribeChannels>(R"({"type":"subscribe","filters":{"severity":["high","low"],"source":"x","eventType":[1]}})")
-          .filters;
-  filters = in_words_of_namespaces(view(), std::move(filters));
-  EXPECT_THAT(filters.items.at(0).fields, ElementsAre(Pair("priority", ElementsAre("shigh", "slow")),
-                                                      Pair("source", ElementsAre("sx")), Pair("type", ElementsAre("n1"))));
-  filters =
-      decoded<SubscribeChannels>(R"({"type":"subscribe","filters":{"severity":["high","low"],"priority":["low","x"]}})").filters;
-  filters = in_words_of_namespaces(view(), std::move(filters));
-  EXPECT_THAT(filters.items.at(0).fields, ElementsAre(Pair("priority", ElementsAre("slow"))));
-  EXPECT_EQ(in_words_of_namespaces(view(), {}).kind, Choice<Filter>::Kind::absent);
 }
 
 TEST(RawWs, MessagesAreThoseOfTheOldServer) {

@@ -1,7 +1,6 @@
 #include "protocol/rawws/rawws.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/json_text.h"
@@ -121,28 +120,6 @@ std::expected<Message, Fault> decode(std::string_view text) {
   auto filters = read_filters(json::find(message, "filters"));
   if (!filters) return std::unexpected(std::move(filters.error()));
   return SubscribeChannels{std::move(*channels), std::move(*filters)};
-}
-
-Choice<Filter> in_words_of_namespaces(const View& view, Choice<Filter> filters) {
-  for (Filter& filter : filters.items) {
-    std::vector<std::pair<std::string, std::vector<Scalar>>> fields;
-    for (auto& [name, values] : filter.fields) {
-      const auto row = std::find_if(view.filter_fields.begin(), view.filter_fields.end(),
-                                    [&](const auto& pair) { return pair.first == name; });
-      const std::string& word = row == view.filter_fields.end() ? name : row->second;
-      const auto there = std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.first == word; });
-      if (there == fields.end()) {
-        fields.emplace_back(word, std::move(values));
-        continue;
-      }
-      std::vector<Scalar> both;
-      std::set_intersection(values.begin(), values.end(), there->second.begin(), there->second.end(), std::back_inserter(both));
-      there->second = std::move(both);
-    }
-    std::sort(fields.begin(), fields.end());
-    filter.fields = std::move(fields);
-  }
-  return filters;
 }
 
 ChannelSet granted(const View& view, const Identity& identity, const std::vector<std::string>& names) {

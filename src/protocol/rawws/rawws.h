@@ -35,9 +35,6 @@ inline constexpr std::size_t list_items_max = 1'024;
 /// Error: no JSON object, or a member of the wrong shape; the connection stays. Thread: any.
 [[nodiscard]] std::expected<Message, Fault> decode(std::string_view text);
 
-/// The filter in the words of the namespaces (View::filter_fields). A field that is named twice, in both words, must be in both lists.
-[[nodiscard]] Choice<Filter> in_words_of_namespaces(const View& view, Choice<Filter> filters);
-
 /// The channels of `names` that this identity may hold.
 [[nodiscard]] ChannelSet granted(const View& view, const Identity& identity, const std::vector<std::string>& names);
 [[nodiscard]] ChannelSet initial_channels(const View& view);

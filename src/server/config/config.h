@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "protocol/view.h"
 
 namespace sparc::config {
 
@@ -118,6 +119,21 @@ struct LegacyService {
   std::string anonymous_tenant;  // empty: a client without a token is refused
 };
 
+enum class SocketIoParser : std::uint8_t { standard, msgpack };
+
+/// The Engine.IO and Socket.IO server of older clients. The defaults are those of the reference.
+struct SocketIo {
+  std::string path = "/socket.io/";  // every path that begins so
+  std::uint32_t ping_interval_ms = 25'000;
+  std::uint32_t ping_timeout_ms = 20'000;
+  std::uint32_t upgrade_timeout_ms = 10'000;
+  std::uint32_t connect_timeout_ms = 45'000;
+  std::size_t max_payload_bytes = 1'000'000;
+  SocketIoParser parser = SocketIoParser::standard;
+  std::uint32_t recovery_ms = 120'000;  // 0: off
+  bool polling = true;
+};
+
 struct Config {
   // listening
   std::string host = "0.0.0.0";
@@ -153,6 +169,10 @@ struct Config {
   std::vector<Namespace> namespaces;
   std::vector<RoomRule> rooms;
   std::vector<std::string> public_rooms;
+
+  // older clients
+  std::vector<protocol::View> views;  // the first that matches
+  SocketIo socketio;
 
   // where publications go
   std::string redis_url;      // secret; empty: in memory

@@ -1,5 +1,6 @@
 #include "server/config/config.h"
 #include "server/config/records.h"
+#include "server/config/views.h"
 
 namespace sparc::config {
 
@@ -10,7 +11,8 @@ Namespace new_namespace() {
                {"alerts", {"alert:*"}},
                {"threats", {"threshold:*"}},
                {"metrics", {"metrics:*"}}};
-  ns.fields = {{"type", {"type", "alertType"}}, {"priority", {"priority", "severity"}}};
+  // A security event's payload is {event, analysis}.
+  ns.fields = {{"type", {"type", "alertType", "/event/type"}}, {"priority", {"priority", "severity", "/event/severity"}}};
   return ns;
 }
 
@@ -40,7 +42,10 @@ std::vector<Namespace> shipped_namespaces() {
                   camera_control("recording:stop", {"admin", "operator"}),
                   camera_control("recording:*"),
                   camera_control("stream:start"),
-                  camera_control("stream:stop")};
+                  camera_control("stream:stop"),
+                  camera_control("subscribe-stream"),
+                  camera_control("unsubscribe-stream"),
+                  camera_control("ptz-control")};
 
   Namespace alerts = new_namespace();
   alerts.name = "alerts";
@@ -76,6 +81,7 @@ Config shipped_defaults() {
   config.namespaces = shipped_namespaces();
   config.rooms = shipped_rooms();
   config.public_rooms = {"system", "announcements"};
+  config.views = shipped_views();
   return config;
 }
 

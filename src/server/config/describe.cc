@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/config/options.h"
+#include "server/config/view_rows.h"
 
 namespace sparc::config {
 namespace {
@@ -30,7 +31,8 @@ std::string cell(std::string_view text) { return text.empty() ? "" : "`" + std::
 
 std::string default_cell(const Option& option, const Config& defaults) {
   if (option.field.shape == Shape::entries)
-    return option.field.name == "namespaces" || option.field.name == "rooms" ? "see below" : "none";
+    return option.field.name == "namespaces" || option.field.name == "rooms" || option.field.name == "views" ? "see below"
+                                                                                                             : "none";
   const auto value = option.field.write(&defaults);
   return value && !option.field.meta.secret ? cell(toml_of(*value)) : "not set";
 }
@@ -57,6 +59,44 @@ void append_record(std::string& out, const std::string& title, const Record& rec
   for (const auto& field : record.fields) {
     if (field.entries != nullptr) append_record(out, title + "." + field.name, *field.entries);
   }
+}
+
+/// Without what a new entry of the list has anyway.
+template <class T>
+Value differing(const T& entry) {
+  Value out = write_members(record_of<T>().fields, &entry);
+  const T fresh = new_entry<T>();
+  const Value defaults = write_members(record_of<T>().fields, &fresh);
+  std::erase_if(out.members, [&](const Value::Member& member) {
+    return std::any_of(defaults.members.begin(), defaults.members.end(), [&](const Value::Member& other) {
+      return other.name == member.name && toml_of(other.value) == toml_of(member.value);
+    });
+  });
+  return out;
+}
+
+template <class T>
+void append_rows(std::string& out, std::string_view name, const std::vector<T>& rows) {
+  if (rows.empty()) return;
+  out += std::string(name) + " = [\n";
+  for (const T& row : rows) out += "  " + toml_of(differing(row)) + ",\n";
+  out += "]\n";
+}
+
+void append_shipped_views(std::string& out, const Config& defaults) {
+  out += "\n### The shipped views\n\nWhat is not said is as in a new view.\n\n```toml\n";
+  for (const protocol::View& view : defaults.views) {
+    out += (&view == &defaults.views.front() ? "[[views]]\n" : "\n[[views]]\n");
+    protocol::View head = view;
+    head.channels.clear();
+    head.inputs.clear();
+    head.outputs.clear();
+    for (const auto& [name, value] : differing(head).members) out += name + " = " + toml_of(value) + "\n";
+    append_rows(out, "channels", view.channels);
+    append_rows(out, "inputs", view.inputs);
+    append_rows(out, "outputs", view.outputs);
+  }
+  out += "```\n";
 }
 
 void append_shipped(std::string& out, const Config& defaults) {
@@ -122,6 +162,7 @@ std::string documentation() {
       if (entry.group == group && entry.field.entries != nullptr) append_record(out, entry.field.name, *entry.field.entries);
     }
     if (group == find_option("namespaces")->group) append_shipped(out, defaults);
+    if (group == find_option("views")->group) append_shipped_views(out, defaults);
   }
   return out;
 }

@@ -5,6 +5,7 @@
 
 #include "base/pattern.h"
 #include "server/config/checks.h"
+#include "server/config/views.h"
 
 namespace sparc::config {
 namespace {
@@ -23,6 +24,7 @@ class Finisher {
     leave_out_what_is_off();
     check_namespaces();
     check_rooms();
+    check_views(config_, [this](std::string message) { fault("views", std::move(message)); });
     check_anonymous();
     check_transport();
     check_migration();
@@ -44,9 +46,11 @@ class Finisher {
       if (ns.lane_policy != LanePolicy::automatic) continue;
       ns.lane_policy = ns.history ? LanePolicy::catch_up : LanePolicy::drop_oldest;
     }
+    settle_anonymous_tenants(config_, [this](std::string key, std::string message) { fault(key, std::move(message)); });
   }
 
   void leave_out_what_is_off() {
+    leave_out_views_that_are_off(config_);
     std::erase_if(config_.namespaces, [](const Namespace& ns) { return !ns.enabled; });
     std::erase_if(config_.rooms, [](const RoomRule& rule) { return !rule.enabled; });
     for (auto& ns : config_.namespaces) {

@@ -49,5 +49,36 @@ template <>
 struct EnumNames<LogFormat> {
   static constexpr Names<LogFormat, 2> names{{{LogFormat::text, "text"}, {LogFormat::json, "json"}}};
 };
+template <>
+struct EnumNames<SocketIoParser> {
+  static constexpr Names<SocketIoParser, 2> names{{{SocketIoParser::standard, "standard"}, {SocketIoParser::msgpack, "msgpack"}}};
+};
+template <>
+struct EnumNames<protocol::View::Wire> {
+  using E = protocol::View::Wire;
+  static constexpr Names<E, 2> names{{{E::socketio, "socketio"}, {E::rawws, "rawws"}}};
+};
+template <>
+struct EnumNames<protocol::View::OnExpiry> {
+  using E = protocol::View::OnExpiry;
+  static constexpr Names<E, 2> names{{{E::close, "close"}, {E::keep, "keep"}}};
+};
+template <>
+struct EnumNames<protocol::ViewChannel::Kind> {
+  using E = protocol::ViewChannel::Kind;
+  static constexpr Names<E, 3> names{{{E::plain, "plain"}, {E::organization, "organization"}, {E::user, "user"}}};
+};
+template <>
+struct EnumNames<protocol::ViewInput::Action> {
+  using E = protocol::ViewInput::Action;
+  static constexpr Names<E, 8> names{{{E::forward, "forward"},
+                                      {E::join_tenant, "join-tenant"},
+                                      {E::leave_tenant, "leave-tenant"},
+                                      {E::subscribe, "subscribe"},
+                                      {E::unsubscribe, "unsubscribe"},
+                                      {E::ping, "ping"},
+                                      {E::refresh, "refresh"},
+                                      {E::ignore, "ignore"}}};
+};
 
 }  // namespace sparc::config

@@ -3,6 +3,7 @@
 #include "server/config/checks.h"
 #include "server/config/names.h"
 #include "server/config/records.h"
+#include "server/config/view_rows.h"
 
 namespace sparc::config {
 namespace {
@@ -120,6 +121,35 @@ Fields content() {
   };
 }
 
+Fields older_clients() {
+  using IO = SocketIo;
+  const auto ms = [](Field field) { return field.in("milliseconds").at_least(1); };
+  return {
+      field<&Config::views>(
+          "views",
+          "How older clients see namespaces; the first that matches applies, yours before the shipped ones, over which "
+          "they are merged by name."),
+      field<&Config::socketio, &IO::path>("socketio.path", "Where Socket.IO clients connect: every path that begins so.")
+          .checked(check_path),
+      ms(field<&Config::socketio, &IO::ping_interval_ms>("socketio.ping_interval_ms", "How often Socket.IO clients are pinged.")),
+      ms(field<&Config::socketio, &IO::ping_timeout_ms>("socketio.ping_timeout_ms",
+                                                        "How long they have to answer before they are closed.")),
+      ms(field<&Config::socketio, &IO::upgrade_timeout_ms>("socketio.upgrade_timeout_ms",
+                                                           "How long the change from long-polling to WebSocket may take.")),
+      ms(field<&Config::socketio, &IO::connect_timeout_ms>("socketio.connect_timeout_ms",
+                                                           "A session that has joined no namespace within this is closed.")),
+      field<&Config::socketio, &IO::max_payload_bytes>("socketio.max_payload_bytes",
+                                                       "One packet with its attachments, and a poll's body.")
+          .in("bytes")
+          .at_least(1),
+      field<&Config::socketio, &IO::parser>("socketio.parser", "`msgpack`: of clients that use `socket.io-msgpack-parser`."),
+      field<&Config::socketio, &IO::recovery_ms>(
+          "socketio.recovery_ms", "How long a client may be away and get what it missed; 0: connection state recovery is off.")
+          .in("milliseconds"),
+      field<&Config::socketio, &IO::polling>("socketio.polling", "Whether they may connect by long-polling."),
+  };
+}
+
 Fields broker() {
   return {
       field<&Config::redis_url>("redis_url", "Joins the nodes of a cluster; empty: this node alone, in memory.")
@@ -163,7 +193,8 @@ Fields operation() {
       field<&Config::dev_keys>("dev_keys",
                                "Keys that everybody knows where none are set. Refused unless `host` is a loopback address, which "
                                "it is by default then."),
-      field<&Config::dev_echo>("dev_echo", "Every message on /echo comes back as it came, without a token: for conformance suites and benchmarks."),
+      field<&Config::dev_echo>(
+          "dev_echo", "Every message on /echo comes back as it came, without a token: for conformance suites and benchmarks."),
   };
 }
 
@@ -181,10 +212,10 @@ std::string with_dashes(std::string_view key) {
 
 std::vector<Option> make_options() {
   const std::pair<std::string_view, Fields> groups[] = {
-      {"Listening", listening()}, {"Connections", connections()}, {"User tokens", user_tokens()},
-      {"Services", services()},   {"Access", access()},           {"Namespaces and rooms", content()},
-      {"Broker", broker()},       {"Migration", migration()},     {"Operation", operation()},
-      {"Limits", limits()},
+      {"Listening", listening()},         {"Connections", connections()}, {"User tokens", user_tokens()},
+      {"Services", services()},           {"Access", access()},           {"Namespaces and rooms", content()},
+      {"Older clients", older_clients()}, {"Broker", broker()},           {"Migration", migration()},
+      {"Operation", operation()},         {"Limits", limits()},
   };
   std::vector<Option> out;
   for (const auto& [group, fields] : groups) {
