@@ -70,6 +70,7 @@ struct Limits {
   std::size_t history_events_max = 1'000;              // of one `history` reply
   std::size_t history_bytes_max = 262'144;
   std::size_t directory_ids_max = 1'000'000;           // user and organization ids with their tenant
+  std::size_t recovery_records_max = 1'000'000;        // Socket.IO clients that are connected or may come back
   std::uint64_t directory_ttl_ms = 86'400'000;
   std::size_t outage_queue_entries_max = 10'000;       // publications waiting for the broker
   std::size_t outage_queue_bytes_max = 67'108'864;

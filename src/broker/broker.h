@@ -72,6 +72,7 @@ class Listener {
   virtual void on_history(Ticket ticket, HistoryPart part) = 0;
   virtual void on_latest(Ticket ticket, std::vector<PublicationPtr> values) = 0;
   virtual void on_tenants(Ticket ticket, std::vector<std::string> tenants) = 0;
+  virtual void on_record(Ticket ticket, std::optional<std::string> value) = 0;
   virtual void on_points(Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) = 0;
   /// Publications of this stream were lost on the way here (a full mailbox). Members recover from history, or are told of a gap.
   virtual void on_missed(const StreamKey& stream) = 0;
@@ -112,6 +113,10 @@ class Broker {
   virtual void attached(IdKind kind, std::string_view id, std::string_view tenant) = 0;
   virtual void detached(IdKind kind, std::string_view id, std::string_view tenant) = 0;
   virtual void tenants_of(Ticket ticket, IdKind kind, std::string_view id) = 0;
+
+  /// A small text under a key that nobody guesses, for `ttl_ms` from now; replaces what was there. `take_record` gives it once.
+  virtual void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) = 0;
+  virtual void take_record(Ticket ticket, std::string_view key) = 0;
 
   /// Takes up to `points` from the cluster's bucket `name` (a user's or a tenant's), in advance: the shard spends them locally.
   virtual void take_points(Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) = 0;

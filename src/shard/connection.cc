@@ -242,7 +242,8 @@ void Shard::on_active_timer(ConnectionId id, Connection& c) {
 }
 
 void Shard::expire(ConnectionId id, Connection& c) {
-  if (!c.wire->keeps_expired(c)) return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
+  const protocol::View* view = c.wire->view(c);
+  if (view == nullptr || view->on_expiry == protocol::View::OnExpiry::close) return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
   counters_->kept_expired.add();
   c.session->identity.expires_ms = 0;  // until a refresh brings a new one
 }

@@ -24,7 +24,7 @@ class NativeWire final : public Wire {
                       Code code) override;
   [[nodiscard]] bool serves_services() const override { return true; }
   [[nodiscard]] std::shared_ptr<const auth::ClaimRules> claims(const Connection&) const override { return nullptr; }
-  [[nodiscard]] bool keeps_expired(const Connection&) const override { return false; }
+  [[nodiscard]] const protocol::View* view(const Connection&) const override { return nullptr; }
   [[nodiscard]] bool gate_open(const Connection&) const override { return true; }
   void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
   void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) override;

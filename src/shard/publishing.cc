@@ -217,6 +217,7 @@ void Shard::on_published(broker::Ticket ticket, broker::Published result) { fini
 void Shard::on_entered(broker::Ticket ticket, broker::StreamState state) { finish(entered_, ticket, std::move(state)); }
 void Shard::on_history(broker::Ticket ticket, broker::HistoryPart part) { finish(history_, ticket, std::move(part)); }
 void Shard::on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) { finish(latest_, ticket, std::move(values)); }
+void Shard::on_record(broker::Ticket ticket, std::optional<std::string> value) { finish(records_, ticket, std::move(value)); }
 void Shard::on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) { finish(tenants_, ticket, std::move(tenants)); }
 
 void Shard::on_missed(const StreamKey& key) {

@@ -177,7 +177,7 @@ bool RawWsWire::ping(ConnectionId id, Connection& c) {
 }
 
 std::shared_ptr<const auth::ClaimRules> RawWsWire::claims(const Connection& c) const { return c.rawws->claims; }
-bool RawWsWire::keeps_expired(const Connection& c) const { return c.rawws->view->on_expiry == protocol::View::OnExpiry::keep; }
+const protocol::View* RawWsWire::view(const Connection& c) const { return c.rawws->view.get(); }
 
 void RawWsWire::append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view) {
   const Shard::FormInfo& info = shard_.forms_[form];

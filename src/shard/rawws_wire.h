@@ -47,7 +47,7 @@ class RawWsWire final : public Wire {
   void reconnect(ConnectionId, Connection&, std::uint32_t, std::string_view) override {}  // the close says it
   void append_evicted(std::string&, const Connection&, std::string_view, std::span<const std::string>, Code) override {}
   [[nodiscard]] std::shared_ptr<const auth::ClaimRules> claims(const Connection& c) const override;
-  [[nodiscard]] bool keeps_expired(const Connection& c) const override;
+  [[nodiscard]] const protocol::View* view(const Connection& c) const override;
   [[nodiscard]] bool gate_open(const Connection&) const override { return true; }
   void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
   void append_position(std::string&, std::uint16_t, NamespaceId, const Position&) override {}

@@ -145,6 +145,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void on_history(broker::Ticket ticket, broker::HistoryPart part) override;
   void on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) override;
   void on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) override;
+  void on_record(broker::Ticket ticket, std::optional<std::string> value) override;
   void on_points(broker::Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) override;
   void on_missed(const StreamKey& stream) override;
   void on_availability(bool available) override;
@@ -408,6 +409,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   Tickets<broker::HistoryPart> history_;
   Tickets<std::vector<PublicationPtr>> latest_;
   Tickets<std::vector<std::string>> tenants_;
+  Tickets<std::optional<std::string>> records_;
   absl::flat_hash_map<broker::Ticket, std::string> points_;
 
   absl::flat_hash_map<std::string, Lease> leases_;

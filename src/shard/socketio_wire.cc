@@ -1,9 +1,11 @@
 #include "shard/socketio_wire.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/json_text.h"
 #include "protocol/json_scan.h"
+#include "protocol/native/request_writer.h"
 #include "protocol/view_subscription.h"
 #include "shard/shard.h"
 #include "ws/frame_writer.h"
@@ -45,6 +47,23 @@ std::string error_payload(const Fault& fault, std::string_view event = {}) {
     append_json_string(out, event);
   }
   return out + "}";
+}
+
+constexpr std::size_t pid_characters = 24;  // 124 bits
+
+std::string record_key(std::string_view pid) { return "socketio/" + std::string(pid); }
+
+/// `<epoch>:<offset>`, as clients give it back.
+std::string offset_text(const Position& position) { return position.epoch + ':' + std::to_string(position.offset); }
+
+std::optional<Position> position_of(std::string_view offset) {
+  const std::size_t colon = offset.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon > 64) return std::nullopt;
+  Position out{std::string(offset.substr(0, colon)), 0};
+  const std::string_view digits = offset.substr(colon + 1);
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), out.offset);
+  if (digits.empty() || read.ec != std::errc{} || read.ptr != digits.data() + digits.size()) return std::nullopt;
+  return out;
 }
 
 const ViewInput& generic_row() {
@@ -174,12 +193,82 @@ void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packe
   std::string token;
   if (!packet.data.empty()) (void)json::read_string(json::find(packet.data, "token"), token);
   if (token.empty()) token = s.handshake.token;
+  std::string pid, offset;
+  const bool comes_back = form_recovers(c) && !packet.data.empty() && json::read_string(json::find(packet.data, "pid"), pid) &&
+                          json::read_string(json::find(packet.data, "offset"), offset);
+  if (!comes_back) return identify(id, c, std::move(token));
+  const auto position = position_of(offset);
+  if (!position || pid.size() != pid_characters) return identify(id, c, std::move(token));
+  socket.recovery = std::make_unique<protocol::Join>();
+  socket.recovery->recover = *position;
+  socket.kept_pid = pid;
+  const broker::Ticket ticket = ++shard_.last_ticket_;
+  shard_.records_.emplace(ticket, [this, id, token = std::move(token)](std::optional<std::string> value) mutable {
+    Connection* now = shard_.find(id);
+    if (now == nullptr || now->phase != Phase::unknown) return;
+    recover(*now, value);
+    identify(id, *now, std::move(token));
+  });
+  shard_.parts_.broker.take_record(ticket, record_key(pid));
+}
+
+void SocketIoWire::identify(ConnectionId id, Connection& c, std::string token) {
+  SocketIoSocket& socket = *c.sio;
   if (token.empty() && !socket.view->anonymous_tenant.empty()) {
     return shard_.accept_user(id, c, Shard::anonymous_identity(*socket.view), std::nullopt);
   }
   socket.token_missing = token.empty();
   if (token.empty()) return shard_.refuse_identity(id, c, std::nullopt, {Code::UNAUTHENTICATED, "Missing authentication token"});
   shard_.authenticate(id, c, std::move(token), std::nullopt);
+}
+
+bool SocketIoWire::form_recovers(const Connection& c) const { return shard_.forms_[c.form].offsets; }
+
+// A record: sid, user and tenant, each followed by a blank; then a native `join` of what was held.
+void SocketIoWire::keep_record(ConnectionId id, Connection& c) {
+  SocketIoSocket& socket = *c.sio;
+  if (socket.pid.empty() || !socket.connected || c.session->namespaces.empty()) return;
+  const session::NamespaceState& state = c.session->namespaces.front();
+  const Identity& identity = c.session->identity;
+  std::string record = socket.sid + ' ' + identity.user_id + ' ' + identity.tenant_id + ' ';
+  protocol::Request request;
+  protocol::Join join;
+  join.wants.ns = shard_.settings_->namespaces[state.ns].name;
+  for (std::string& room : shard_.rooms_of(state)) {
+    if (!auth::has_reserved_prefix(room)) join.wants.rooms.push_back(std::move(room));
+  }
+  const protocol::Wish& wish = shard_.wishes_[state.ns]->at(state.wish);
+  using Kind = protocol::Choice<std::string>::Kind;
+  if (!wish.all_topics) join.wants.topics = {Kind::list, wish.topics};
+  if (!wish.all_values) join.wants.filters = {protocol::Choice<protocol::Filter>::Kind::list, wish.filters};
+  request.command = std::move(join);
+  protocol::native::append_request(record, request);
+  (void)id;
+  // A connected client's is kept anew with each heartbeat of the session; one that goes has at least recovery_ms.
+  const std::uint64_t ttl_ms = std::uint64_t{shard_.settings_->socketio.recovery_ms} + 2ULL * shard_.settings_->ping_interval_ms;
+  shard_.parts_.broker.keep_record(record_key(socket.pid), record, static_cast<std::uint32_t>(std::min<std::uint64_t>(ttl_ms, UINT32_MAX)));
+}
+
+void SocketIoWire::recover(Connection& c, const std::optional<std::string>& value) {
+  SocketIoSocket& socket = *c.sio;
+  const auto recovery = std::move(socket.recovery);
+  if (!value) return;
+  std::string_view rest = *value;
+  auto word = [&] {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    std::string out(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return out;
+  };
+  socket.kept_sid = word();
+  socket.kept_user = word();
+  socket.kept_tenant = word();
+  auto decoded = shard_.decoder_.text(rest);
+  if (decoded.size() != 1 || !decoded.front()) return;
+  auto* join = std::get_if<protocol::Join>(&decoded.front()->command);
+  if (join == nullptr || join->wants.ns != socket.view->namespaces.front()) return;
+  join->recover = recovery->recover;
+  socket.recovery = std::make_unique<protocol::Join>(std::move(*join));
 }
 
 void SocketIoWire::on_transport_closed(EngineSession& s, std::string_view reason) {
@@ -189,7 +278,7 @@ void SocketIoWire::on_transport_closed(EngineSession& s, std::string_view reason
 }
 
 std::shared_ptr<const auth::ClaimRules> SocketIoWire::claims(const Connection& c) const { return c.sio->claims; }
-bool SocketIoWire::keeps_expired(const Connection& c) const { return c.sio->view->on_expiry == protocol::View::OnExpiry::keep; }
+const protocol::View* SocketIoWire::view(const Connection& c) const { return c.sio->view.get(); }
 bool SocketIoWire::gate_open(const Connection& c) const { return !c.sio->view->tenant_gate || c.sio->gate_open; }
 
 void SocketIoWire::ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command) {
@@ -211,6 +300,9 @@ void SocketIoWire::welcome(ConnectionId id, Connection& c) {
     Connection* now = shard_.find(id);
     if (now == nullptr || now->phase != Phase::active) return;
     protocol::Join join;
+    const Identity& identity = now->session->identity;
+    const auto recovery = std::move(socket.recovery);
+    if (recovery && socket.kept_user == identity.user_id && socket.kept_tenant == identity.tenant_id) join = std::move(*recovery);
     join.wants.ns = std::move(ns);
     Waiting waiting;
     waiting.what = What::join;
@@ -228,6 +320,10 @@ void SocketIoWire::joined(ConnectionId id, Connection& c, const Waiting&, std::s
     std::string epoch;
     const std::string_view position = json::find(data, "position");
     const bool replays = !json::find(data, "until").empty();
+    if (json::find(data, "recovered") == "true") {
+      socket.sid = socket.kept_sid;
+      socket.pid = socket.kept_pid;
+    }
     if (json::read_string(json::find(position, "epoch"), epoch) && !epoch.empty() && !replays) {
       socket.position = epoch + ':' + std::string(json::find(position, "offset"));
     }
@@ -240,6 +336,7 @@ void SocketIoWire::joined(ConnectionId id, Connection& c, const Waiting&, std::s
 void SocketIoWire::connected(ConnectionId id, Connection& c) {
   SocketIoSocket& socket = *c.sio;
   socket.connected = true;
+  if (form_recovers(c) && socket.pid.empty()) socket.pid = shard_.parts_.entropy.token(pid_characters);
   shard_.engine_io_.socket_joined(socket.engine);
   std::string said = "{\"sid\":" + json_string(socket.sid);
   if (!socket.pid.empty()) said += ",\"pid\":" + json_string(socket.pid);
@@ -258,6 +355,13 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
   }
   if (!socket.pid.empty() && !socket.position.empty()) send_event(id, c, "position", json_string(socket.position));
   socket.position = {};
+  socket.kept_sid = socket.kept_pid = socket.kept_user = socket.kept_tenant = {};
+  keep_record(id, c);
+}
+
+bool SocketIoWire::ping(ConnectionId id, Connection& c) {
+  keep_record(id, c);
+  return false;  // the Engine.IO session has its own heartbeat
 }
 
 void SocketIoWire::on_event(ConnectionId id, Connection& c, sio::Packet packet) {
@@ -365,11 +469,12 @@ void SocketIoWire::reply(ConnectionId id, Connection& c, std::int64_t request, s
   socket.waiting.erase(found);
   switch (waiting.what) {
     case What::join: return joined(id, c, waiting, data, nullptr);
-    case What::silent: return;
+    case What::silent: return keep_record(id, c);
     case What::subscribe: {
       std::string said =
           waiting.data.size() > 2 ? waiting.data.substr(0, waiting.data.size() - 1) + ",\"timestamp\":\"" : "{\"timestamp\":\"";
       append_iso_time(said, shard_.now_.wall_ms);
+      keep_record(id, c);
       return answer(id, c, waiting, said + "\"}");
     }
     case What::refresh: return answer(id, c, waiting, data);
@@ -497,7 +602,7 @@ void SocketIoWire::append_publication(std::string& out, std::uint16_t form, cons
       if (publication.offset != 0 || json::kind_of(last) == json::Kind::string) {
         more = shown.more_args;
         if (!more.empty()) more += ',';
-        append_json_string(more, at.epoch + ':' + std::to_string(at.offset));
+        append_json_string(more, offset_text(at));
         packet.more = more;
       }
     }
@@ -519,7 +624,7 @@ std::string_view SocketIoWire::last_argument(const protocol::Shown& shown) const
 void SocketIoWire::append_position(std::string& out, std::uint16_t form, NamespaceId, const Position& position) {
   const Shard::FormInfo& info = shard_.forms_[form];
   if (!info.offsets || position.epoch.empty()) return;
-  const std::string said = json_string(position.epoch + ':' + std::to_string(position.offset));
+  const std::string said = json_string(offset_text(position));
   sio::Outgoing packet;
   packet.nsp = info.view->socketio_namespace;
   packet.event = "position";

@@ -37,6 +37,8 @@ struct SocketIoSocket {
   bool token_missing = false;
   std::uint16_t joins_left = 0, joins_done = 0;
   std::int64_t requests = 0;  // numbers given
+  std::unique_ptr<protocol::Join> recovery;  // what it held before and where it was, while it connects
+  std::string kept_sid, kept_pid, kept_user, kept_tenant;            // of `recovery`
   std::string position;       // offset string that follows CONNECT; empty: none
   Fault join_fault;
   std::vector<Waiting> waiting;
@@ -56,13 +58,13 @@ class SocketIoWire final : public Wire {
   void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) override;
   void last_words(ConnectionId id, Connection& c, const Fault& fault) override;
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
-  [[nodiscard]] bool ping(ConnectionId, Connection&) override { return false; }  // the Engine.IO session has its own
+  [[nodiscard]] bool ping(ConnectionId id, Connection& c) override;
   void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) override;
   void reconnect(ConnectionId, Connection&, std::uint32_t, std::string_view) override {}  // the closed transport says it
   void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                       Code code) override;
   [[nodiscard]] std::shared_ptr<const auth::ClaimRules> claims(const Connection& c) const override;
-  [[nodiscard]] bool keeps_expired(const Connection& c) const override;
+  [[nodiscard]] const protocol::View* view(const Connection& c) const override;
   [[nodiscard]] bool gate_open(const Connection& c) const override;
   void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
   void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) override;
@@ -71,6 +73,11 @@ class SocketIoWire final : public Wire {
  private:
   using Waiting = SocketIoSocket::Waiting;
   void on_connect(ConnectionId session, EngineSession& s, protocol::socketio::Packet packet);
+  void identify(ConnectionId id, Connection& c, std::string token);
+  /// What the client held, where its record says that it is the same user's; `value` was kept by `keep_record`.
+  void recover(Connection& c, const std::optional<std::string>& value);
+  void keep_record(ConnectionId id, Connection& c);
+  [[nodiscard]] bool form_recovers(const Connection& c) const;
   void on_event(ConnectionId id, Connection& c, protocol::socketio::Packet packet);
   void forward(ConnectionId id, Connection& c, Waiting waiting, protocol::socketio::EventParts parts,
                std::vector<std::string> attachments);

@@ -12,6 +12,7 @@
 #include "base/codes.h"
 #include "base/publication.h"
 #include "base/slab.h"
+#include "protocol/view.h"
 #include "session/outbox.h"
 #include "shard/connection.h"
 
@@ -46,8 +47,8 @@ class Wire {
   [[nodiscard]] virtual bool serves_services() const { return false; }
   /// Null: those of the configuration.
   [[nodiscard]] virtual std::shared_ptr<const auth::ClaimRules> claims(const Connection& c) const = 0;
-  /// The connection outlives its token.
-  [[nodiscard]] virtual bool keeps_expired(const Connection& c) const = 0;
+  /// What the connection is seen through; null: nothing stands between it and its namespaces.
+  [[nodiscard]] virtual const protocol::View* view(const Connection& c) const = 0;
   /// Identity rooms are entered. False: not until the client asks for it.
   [[nodiscard]] virtual bool gate_open(const Connection& c) const = 0;
 

@@ -350,6 +350,20 @@ TEST_P(BrokerContract, TheDirectoryRemembersAnIdForADayAfterItsLastConnection) {
   EXPECT_TRUE(w->tenants_of(0, IdKind::user, "u1").empty());
 }
 
+TEST_P(BrokerContract, ARecordIsGivenOnceOnAnyShardAndNotAfterItsTime) {
+  auto w = world();
+  const std::size_t last = w->shards() - 1;
+  EXPECT_EQ(w->take_record(0, "key"), std::nullopt);
+  w->broker(0).keep_record("key", "first", 1'000);
+  w->broker(0).keep_record("key", "second", 60'000);
+  w->broker(0).keep_record("other", "brief", 1'000);
+  w->settle();
+  w->advance(2'000);
+  EXPECT_EQ(w->take_record(last, "key"), "second");
+  EXPECT_EQ(w->take_record(0, "key"), std::nullopt);
+  EXPECT_EQ(w->take_record(last, "other"), std::nullopt);
+}
+
 TEST_P(BrokerContract, PointsOfOneNameAreSharedByAllShardsAndComeBackWithTime) {
   auto w = world();
   const std::size_t last = w->shards() - 1;

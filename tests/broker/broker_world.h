@@ -17,7 +17,7 @@
 namespace sparc::broker {
 
 struct Told {
-  enum class What : std::uint8_t { publication, published, entered, history, latest, tenants, points, missed, availability };
+  enum class What : std::uint8_t { publication, published, entered, history, latest, tenants, record, points, missed, availability };
   What what = What::publication;
   Ticket ticket = 0;
   PublicationPtr publication = nullptr;
@@ -26,6 +26,7 @@ struct Told {
   HistoryPart part = {};
   std::vector<PublicationPtr> values = {};
   std::vector<std::string> tenants = {};
+  std::optional<std::string> record = {};
   std::uint32_t granted = 0;
   std::int64_t retry_after_ms = 0;
   StreamKey stream = {};
@@ -48,6 +49,9 @@ class Recorder final : public Listener {
   }
   void on_tenants(Ticket t, std::vector<std::string> v) override {
     add({.what = Told::What::tenants, .ticket = t, .tenants = std::move(v)});
+  }
+  void on_record(Ticket t, std::optional<std::string> value) override {
+    add({.what = Told::What::record, .ticket = t, .record = std::move(value)});
   }
   void on_points(Ticket t, std::uint32_t granted, std::int64_t retry) override {
     add({.what = Told::What::points, .ticket = t, .granted = granted, .retry_after_ms = retry});
@@ -130,6 +134,12 @@ class World {
     broker(shard).tenants_of(ticket, kind, id);
     settle();
     return told(shard).answer(ticket).tenants;
+  }
+  std::optional<std::string> take_record(std::size_t shard, std::string_view key) {
+    const Ticket ticket = next_ticket++;
+    broker(shard).take_record(ticket, key);
+    settle();
+    return told(shard).answer(ticket).record;
   }
   std::pair<std::uint32_t, std::int64_t> take_points(std::size_t shard, std::string_view name, Rate rate, std::uint32_t points) {
     const Ticket ticket = next_ticket++;

@@ -98,6 +98,20 @@ TEST(Snapshot, AgesGoOnWhileNoServerRuns) {
       << "two minutes are over";
 }
 
+TEST(Snapshot, RecordsSurviveWithTheTimeThatTheyHaveLeft) {
+  MemoryWorld before({.shards = 3});
+  before.broker(0).keep_record("long", "kept", 120'000);
+  before.broker(0).keep_record("short", "gone", 10'000);
+  before.settle();
+  const std::string snapshot = before.memory().snapshot(before.now());
+  MemoryWorld after({.shards = 2});
+  Now later = after.now();
+  later.wall_ms = before.now().wall_ms + 60'000;
+  ASSERT_TRUE(after.memory().restore(snapshot, later));
+  EXPECT_EQ(after.take_record(1, "short"), std::nullopt);
+  EXPECT_EQ(after.take_record(1, "long"), "kept");
+}
+
 TEST(Snapshot, NamespacesAreMatchedByNameAndUnknownOnesLeftOut) {
   MemoryWorld before({});
   before.publish(0, event_of(alerts, "t1", "a"));

@@ -69,6 +69,7 @@ class Tap final : public broker::Broker, public broker::Listener {
   void on_history(broker::Ticket ticket, broker::HistoryPart part) override;
   void on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) override { listener_->on_latest(ticket, std::move(values)); }
   void on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) override { listener_->on_tenants(ticket, std::move(tenants)); }
+  void on_record(broker::Ticket ticket, std::optional<std::string> value) override { listener_->on_record(ticket, std::move(value)); }
   void on_points(broker::Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) override {
     listener_->on_points(ticket, granted, retry_after_ms);
   }

@@ -10,6 +10,7 @@ HomePart::HomePart(Settings settings, Out& out, const std::atomic<bool>& sealed)
       streams_(std::move(settings.namespaces), settings.limits, settings.limits.streams_node_bytes_max / settings.shards,
                settings.seed),
       directory_(settings.limits.directory_ids_max / settings.shards, settings.limits.directory_ttl_ms),
+      records_(settings.limits.recovery_records_max / settings.shards),
       buckets_(settings.limits.directory_ids_max / settings.shards) {}
 
 void HomePart::execute(Request&& request) {
@@ -22,6 +23,7 @@ void HomePart::set_now(Now now) {
   if (expired_ms_ != INT64_MIN && now.monotonic_ms - expired_ms_ < 1'000) return;
   expired_ms_ = now.monotonic_ms;
   directory_.expire(now.monotonic_ms);
+  records_.expire(now.monotonic_ms);
   buckets_.expire(now.monotonic_ms);
 }
 
@@ -75,6 +77,13 @@ void HomePart::run(std::uint16_t from, DirectoryRequest& request) {
   }
   if (request.ticket == 0) return;
   out_.answer(from, nullptr, {TenantsAnswer{request.ticket, directory_.tenants_of(request.kind, request.id)}});
+}
+
+void HomePart::run(std::uint16_t from, RecordRequest& request) {
+  if (request.act == RecordRequest::Act::keep) {
+    return records_.keep(std::move(request.key), std::move(request.value), now_.monotonic_ms + request.ttl_ms);
+  }
+  if (request.ticket != 0) out_.answer(from, nullptr, {RecordAnswer{request.ticket, records_.take(request.key, now_.monotonic_ms)}});
 }
 
 void HomePart::run(std::uint16_t from, PointsRequest& request) {

@@ -8,6 +8,7 @@
 #include "broker/memory/directory.h"
 #include "broker/memory/message.h"
 #include "broker/memory/point_buckets.h"
+#include "broker/memory/record_store.h"
 #include "broker/memory/stream_store.h"
 
 namespace sparc::broker {
@@ -40,6 +41,8 @@ class HomePart {
   [[nodiscard]] StreamStore& streams() { return streams_; }
   [[nodiscard]] const StreamStore& streams() const { return streams_; }
   [[nodiscard]] const Directory& directory() const { return directory_; }
+  [[nodiscard]] RecordStore& records() { return records_; }
+  [[nodiscard]] const RecordStore& records() const { return records_; }
   [[nodiscard]] const PointBuckets& buckets() const { return buckets_; }
 
  private:
@@ -49,12 +52,14 @@ class HomePart {
   void run(std::uint16_t from, ReadRequest& request);
   void run(std::uint16_t from, LatestRequest& request);
   void run(std::uint16_t from, DirectoryRequest& request);
+  void run(std::uint16_t from, RecordRequest& request);
   void run(std::uint16_t from, PointsRequest& request);
 
   Out& out_;
   const std::atomic<bool>& sealed_;
   StreamStore streams_;
   Directory directory_;
+  RecordStore records_;
   PointBuckets buckets_;
   Now now_;
   std::int64_t expired_ms_ = INT64_MIN;

@@ -8,6 +8,8 @@
 namespace sparc::broker {
 namespace {
 
+constexpr std::size_t record_kind = 2;  // beside those of ids: spreads equal texts over homes
+
 std::uint16_t home_of_text(std::string_view text, std::size_t kind, std::size_t shards) {
   return static_cast<std::uint16_t>(mix(std::hash<std::string_view>{}(text), kind) % shards);
 }
@@ -41,6 +43,11 @@ std::string MemoryBroker::snapshot(Now now) {
     door->part_.set_now(now);
     door->part_.streams().for_each_image([&](const StreamImage& image) { writer.add(image); });
   }
+  for (auto& door : doors_) {
+    door->part_.records().for_each([&](const std::string& key, const std::string& value, std::int64_t expires_ms) {
+      if (expires_ms > now.monotonic_ms) writer.add({key, value, expires_ms - now.monotonic_ms});
+    });
+  }
   return writer.finish();
 }
 
@@ -56,6 +63,12 @@ Result<MemoryBroker::Restored> MemoryBroker::restore(std::string_view snapshot, 
   for (auto& door : doors_) door->part_.set_now(now);
   for (StreamImage& image : read->streams) {
     doors_[home_of(image.key.ns, image.key.tenant)]->part_.streams().restore(std::move(image), since_ms);
+  }
+  for (RecordImage& record : read->records) {
+    const std::uint16_t home = home_of_text(record.key, record_kind, doors_.size());
+    if (record.left_ms > since_ms) {
+      doors_[home]->part_.records().keep(std::move(record.key), std::move(record.value), now.monotonic_ms + record.left_ms - since_ms);
+    }
   }
   for (auto& door : doors_) restored.entries += door->part_.streams().counters().entries;
   return restored;
@@ -155,6 +168,18 @@ void MemoryBroker::Door::tenants_of(Ticket ticket, IdKind kind, std::string_view
   deliver();
 }
 
+void MemoryBroker::Door::keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) {
+  request(home_of_text(key, record_kind, outboxes_.size()),
+          RecordRequest{RecordRequest::Act::keep, 0, std::string(key), std::string(value), ttl_ms});
+}
+
+void MemoryBroker::Door::take_record(Ticket ticket, std::string_view key) {
+  if (ticket == 0) return;
+  if (!away()) return request(home_of_text(key, record_kind, outboxes_.size()), RecordRequest{RecordRequest::Act::take, ticket, std::string(key), {}, 0});
+  answer_here({RecordAnswer{ticket, std::nullopt}});
+  deliver();
+}
+
 void MemoryBroker::Door::take_points(Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) {
   if (ticket == 0) return;
   if (!away()) return request(home_of_text(name, 0, outboxes_.size()), PointsRequest{ticket, std::string(name), rate, points});
@@ -184,7 +209,7 @@ bool MemoryBroker::Door::flush() {
 }
 
 MemoryBroker::Door::Counters MemoryBroker::Door::counters() const {
-  Counters out{part_.streams().counters(), part_.directory().counters(), 0, refused_, part_.buckets().unbounded_grants(), 0};
+  Counters out{part_.streams().counters(), part_.directory().counters(), part_.records().counters(), 0, refused_, part_.buckets().unbounded_grants(), 0};
   for (const Outbox& outbox : outboxes_) {
     out.publications_lost += outbox.lost();
     out.waiting += outbox.waiting();
@@ -232,6 +257,7 @@ void MemoryBroker::Door::tell(Message& message) {
     void operator()(HistoryAnswer& a) const { to.on_history(a.ticket, std::move(a.part)); }
     void operator()(LatestAnswer& a) const { to.on_latest(a.ticket, std::move(a.values)); }
     void operator()(TenantsAnswer& a) const { to.on_tenants(a.ticket, std::move(a.tenants)); }
+    void operator()(RecordAnswer& a) const { to.on_record(a.ticket, std::move(a.value)); }
     void operator()(PointsAnswer& a) const { to.on_points(a.ticket, a.granted, a.retry_after_ms); }
     void operator()(MissedNotice& a) const { to.on_missed(a.stream); }
     void operator()(AvailabilityNotice& a) const { to.on_availability(a.available); }

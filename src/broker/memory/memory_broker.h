@@ -92,6 +92,8 @@ class MemoryBroker::Door final : public Broker, private HomePart::Out {
   void attached(IdKind kind, std::string_view id, std::string_view tenant) override;
   void detached(IdKind kind, std::string_view id, std::string_view tenant) override;
   void tenants_of(Ticket ticket, IdKind kind, std::string_view id) override;
+  void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override;
+  void take_record(Ticket ticket, std::string_view key) override;
   void take_points(Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) override;
   /// May come each turn of the loop: expiry runs once a second. Retries what waits for full mailboxes.
   void on_tick(Now now) override;
@@ -104,6 +106,7 @@ class MemoryBroker::Door final : public Broker, private HomePart::Out {
   struct Counters {
     StreamCounters streams;
     Directory::Counters directory;
+    RecordStore::Counters records;
     std::uint64_t publications_lost = 0;     // on the way to other shards; each is covered by an on_missed there
     std::uint64_t publications_refused = 0;  // too many waited for their home
     std::uint64_t points_unbounded = 0;      // granted because there were too many buckets

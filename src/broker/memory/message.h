@@ -42,6 +42,14 @@ struct DirectoryRequest {
   std::string id;
   std::string tenant;  // not of tenants_of
 };
+struct RecordRequest {
+  enum class Act : std::uint8_t { keep, take };
+  Act act = Act::take;
+  Ticket ticket = 0;
+  std::string key;
+  std::string value;         // of keep
+  std::uint32_t ttl_ms = 0;  // of keep
+};
 struct PointsRequest {
   Ticket ticket = 0;
   std::string name;
@@ -51,7 +59,7 @@ struct PointsRequest {
 
 struct Request {
   std::uint16_t from = 0;
-  std::variant<PublishRequest, EnterRequest, LeaveRequest, ReadRequest, LatestRequest, DirectoryRequest, PointsRequest> what;
+  std::variant<PublishRequest, EnterRequest, LeaveRequest, ReadRequest, LatestRequest, DirectoryRequest, RecordRequest, PointsRequest> what;
 };
 
 struct PublishedAnswer {
@@ -74,6 +82,10 @@ struct TenantsAnswer {
   Ticket ticket = 0;
   std::vector<std::string> tenants;
 };
+struct RecordAnswer {
+  Ticket ticket = 0;
+  std::optional<std::string> value;
+};
 struct PointsAnswer {
   Ticket ticket = 0;
   std::uint32_t granted = 0;
@@ -87,7 +99,7 @@ struct AvailabilityNotice {
 };
 
 struct Answer {
-  std::variant<PublishedAnswer, EnteredAnswer, HistoryAnswer, LatestAnswer, TenantsAnswer, PointsAnswer, MissedNotice,
+  std::variant<PublishedAnswer, EnteredAnswer, HistoryAnswer, LatestAnswer, TenantsAnswer, RecordAnswer, PointsAnswer, MissedNotice,
                AvailabilityNotice>
       what;
 };

@@ -12,7 +12,7 @@ namespace sparc::broker {
 namespace {
 
 constexpr std::string_view magic = "SPRCSNAP";
-constexpr std::uint32_t version = 1;
+constexpr std::uint32_t version = 2;
 constexpr std::size_t header_bytes = magic.size() + 4 + 8 + 8;
 constexpr std::size_t epoch_bytes_max = 64;
 constexpr std::uint8_t flag_history = 1, flag_volatile = 2, flag_latest = 4;
@@ -194,6 +194,13 @@ Result<Snapshot> read_payload(std::string_view payload, std::span<const std::str
       ++snapshot.streams_of_unknown_namespaces;
     }
   }
+  for (auto left = in.number<std::uint64_t>(); left > 0 && in.ok(); --left) {
+    RecordImage record;
+    record.key = in.text();
+    record.value = in.text();
+    record.left_ms = in.age();
+    snapshot.records.push_back(std::move(record));
+  }
   if (!in.ok() || !in.at_end()) return fail("the snapshot's contents do not follow its format");
   return snapshot;
 }
@@ -236,10 +243,19 @@ void SnapshotWriter::add(const StreamImage& stream) {
   }
 }
 
+void SnapshotWriter::add(const RecordImage& record) {
+  ++records_;
+  put_text(record_payload_, record.key);
+  put_text(record_payload_, record.value);
+  put(record_payload_, record.left_ms);
+}
+
 std::string SnapshotWriter::finish() {
   std::string count;
   put(count, streams_);
   payload_.replace(count_at_, count.size(), count);
+  put(payload_, records_);
+  payload_ += record_payload_;
   return seal_snapshot(std::exchange(payload_, {}));
 }
 

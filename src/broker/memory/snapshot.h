@@ -2,7 +2,8 @@
 // What a drained node writes for its successor: every stream's entries, ids and latest values, as bytes.
 //
 // Format, little-endian: "SPRCSNAP" | u32 version | u64 payload bytes | u64 XXH3 of the payload | payload.
-// Payload: i64 Unix ms | u32 namespaces, each a text | u64 streams, each as SnapshotWriter::add writes it. A text is u32 bytes |
+// Payload: i64 Unix ms | u32 namespaces, each a text | u64 streams, each as SnapshotWriter::add writes it | u64 records,
+// each a key, a value (texts) and i64 ms until it expires. A text is u32 bytes |
 // bytes.
 
 #include <cstdint>
@@ -43,12 +44,19 @@ struct StreamImage {
   std::vector<Latest> latest;  // least recently written first
 };
 
-/// Writes snapshots, stream by stream.
+/// A text under a key (RecordStore).
+struct RecordImage {
+  std::string key, value;
+  std::int64_t left_ms = 0;  // until it expires
+};
+
+/// Writes snapshots, stream by stream, then the records.
 class SnapshotWriter {
  public:
   /// `namespaces[key.ns]` names the namespace of each stream; `wall_ms` is when the snapshot is made (Unix time).
   SnapshotWriter(std::span<const std::string> namespaces, std::int64_t wall_ms);
   void add(const StreamImage& stream);
+  void add(const RecordImage& record);
   /// The whole file. The writer is used up.
   [[nodiscard]] std::string finish();
 
@@ -56,11 +64,14 @@ class SnapshotWriter {
   std::string payload_;
   std::size_t count_at_ = 0;
   std::uint64_t streams_ = 0;
+  std::string record_payload_;
+  std::uint64_t records_ = 0;
 };
 
 struct Snapshot {
   std::int64_t wall_ms = 0;
   std::vector<StreamImage> streams;
+  std::vector<RecordImage> records;
   std::uint64_t streams_of_unknown_namespaces = 0;  // left out
 };
 

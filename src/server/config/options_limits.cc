@@ -100,6 +100,8 @@ Fields limits() {
       limit<&Limits::broadcast_items_max>("broadcast_items_max", "Publications of one `POST /api/v1/broadcast`.").at_least(1),
       limit<&Limits::history_events_max>("history_events_max", "Events of one `history` reply.").at_least(1),
       limit<&Limits::history_bytes_max>("history_bytes_max", "The same in bytes.").in("bytes").at_least(1),
+      limit<&Limits::recovery_records_max>("recovery_records_max",
+                                           "Socket.IO clients of a node that are connected or may come back and recover."),
       limit<&Limits::directory_ids_max>("directory_ids_max", "Users and organizations whose tenant is remembered.").at_least(1),
       limit<&Limits::directory_ttl_ms>("directory_ttl_ms", "How long after they left.").in("milliseconds").at_least(1),
       limit<&Limits::outage_queue_entries_max>("outage_queue_entries_max", "Publications that wait for a broker that is away.")
