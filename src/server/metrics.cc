@@ -59,6 +59,10 @@ constexpr ShardMetric shard_metrics[] = {
     {"missed_total", "counter", "Streams that lost publications between shards.", &Counters::missed},
     {"hooks_dropped_total", "counter", "Hooks not sent to slow services.", &Counters::hooks_dropped},
     {"ping_timeouts_total", "counter", "Connections closed for silence.", &Counters::timeouts},
+    {"engine_sessions", "gauge", "Engine.IO sessions, over long-polling or WebSocket.", &Counters::engine_sessions},
+    {"socketio_sockets", "gauge", "Socket.IO sockets: namespaces of such sessions.", &Counters::socketio_sockets},
+    {"ignored_messages_total", "counter", "Messages and events of older clients that their view ignores.", &Counters::ignored_messages},
+    {"binary_left_out_total", "counter", "Publications with attachments that a raw WebSocket view could not show.", &Counters::binary_left_out},
     {"expired_kept_total", "counter", "Connections of old clients that outlived their token.", &Counters::kept_expired},
 };
 

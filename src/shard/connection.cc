@@ -26,7 +26,7 @@ std::optional<ConnectionId> Shard::on_open(Peer peer) {
   c.opened_wall_ms = now_.wall_ms;
   c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
   counters_->opened.add();
-  counters_->connections.set(connections_.live());
+  count_connections();
   fanout_.set_direct_after(id.slot, fanout_.number());
   schedule(id, c);
   return id;
@@ -167,6 +167,7 @@ void Shard::remove(ConnectionId id, Connection& c, std::string_view reason) {
   end_session(id, c, reason);
   if (c.sio) {
     engine_io_.socket_gone(c.sio->engine, id);
+    counters_->socketio_sockets.set(counters_->socketio_sockets.get() - 1);
   } else {
     engine_io_.on_gone(id, c);
   }
@@ -174,7 +175,7 @@ void Shard::remove(ConnectionId id, Connection& c, std::string_view reason) {
   (void)timers_.cancel(c.timer);
   connections_.erase(id);
   counters_->closed.add();
-  counters_->connections.set(connections_.live());
+  count_connections();
 }
 
 void Shard::schedule(ConnectionId id, Connection& c) {

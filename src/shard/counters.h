@@ -41,6 +41,7 @@ struct Counters {
   Counter hooks_dropped;
   Counter timeouts;             // connections closed for silence
   Counter engine_sessions;      // Engine.IO sessions open now
+  Counter socketio_sockets;     // Socket.IO sockets (namespaces of such sessions) open now
   Counter ignored_messages;     // of older clients: types and events that their view ignores
   Counter binary_left_out;      // publications with attachments that a wire cannot show
   Counter kept_expired;         // connections of old clients that outlived their token

@@ -217,6 +217,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
 
   // connection.cc
   Connection* find(ConnectionId id) { return connections_.find(id); }
+  void count_connections() { counters_->connections.set(connections_.live() - counters_->socketio_sockets.get()); }
   [[nodiscard]] bool admit_handshake(const Peer& peer);
   void on_websocket_bytes(ConnectionId id, Connection& c, std::span<char> bytes);
   void fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16_t close_code);

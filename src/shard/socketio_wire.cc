@@ -168,6 +168,7 @@ void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packe
   }
   const ConnectionId id = shard_.connections_.emplace();
   Connection& c = *shard_.find(id);
+  shard_.counters_->socketio_sockets.add();
   c.phase = Phase::unknown;
   c.wire = this;
   c.peer = s.handshake.peer;
