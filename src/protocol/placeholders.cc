@@ -82,16 +82,18 @@ std::vector<Container> containers_of(std::string_view texts) {
   return out;
 }
 
-bool placeholders_fit(std::string_view texts, std::size_t count) {
-  // Few messages have any. An escape could spell the name of the member otherwise.
-  if (texts.find("_placeholder") == std::string_view::npos && texts.find("\\u") == std::string_view::npos) return true;
+bool placeholders_fit(std::initializer_list<std::string_view> texts, std::size_t count) {
   std::vector<bool> seen(count);
   bool fit = true;
-  ContainerScan().run(texts, [&](std::size_t, const Container& container) {
-    if (!container.placeholder) return;
-    fit = fit && container.valid && container.number < count && !seen[container.number];
-    if (fit) seen[container.number] = true;
-  });
+  for (const std::string_view text : texts) {
+    // Few messages have any. An escape could spell the name of the member otherwise.
+    if (text.find("_placeholder") == std::string_view::npos && text.find("\\u") == std::string_view::npos) continue;
+    ContainerScan().run(text, [&](std::size_t, const Container& container) {
+      if (!container.placeholder) return;
+      fit = fit && container.valid && container.number < count && !seen[container.number];
+      if (fit) seen[container.number] = true;
+    });
+  }
   return fit;
 }
 

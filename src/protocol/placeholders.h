@@ -2,6 +2,7 @@
 // `{"_placeholder":true,"num":0}` in JSON stands for binary attachment 0 (Socket.IO protocol 5).
 
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
@@ -18,8 +19,9 @@ struct Container {
 /// Every object and array of `texts`, in the order of their opening. `texts` is one validated value, or several joined by commas.
 [[nodiscard]] std::vector<Container> containers_of(std::string_view texts);
 
-/// Whether every placeholder in `texts` is a valid one below `count`, and none appears twice: an attachment would be written each
-/// time, so that a small message could become a huge one.
-[[nodiscard]] bool placeholders_fit(std::string_view texts, std::size_t count);
+/// Whether every placeholder is a valid one below `count`, and none appears twice: its attachment would be written each time, so
+/// that a small message could become a huge one.
+/// Each of `texts` is as above.
+[[nodiscard]] bool placeholders_fit(std::initializer_list<std::string_view> texts, std::size_t count);
 
 }  // namespace sparc::protocol

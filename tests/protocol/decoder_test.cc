@@ -111,6 +111,8 @@ TEST(Decoder, AnArgumentsPlaceholdersMustNameAttachmentsHoweverDeep) {
   EXPECT_FALSE(decoder.binary(message(R"("data":1,"args":[2,{"num":-1,"_placeholder":true}])")));
   EXPECT_FALSE(decoder.binary(message(R"("data":{"_placeholder":true,"num":"0"})")));
   EXPECT_FALSE(decoder.binary(message(R"("data":{"_placeholder":true})")));
+  // One attachment is not multiplied by naming it again.
+  EXPECT_FALSE(decoder.binary(message(R"("data":{"_placeholder":true,"num":0},"args":[{"_placeholder":true,"num":0}])")));
 }
 
 }  // namespace

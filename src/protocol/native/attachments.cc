@@ -4,27 +4,6 @@
 #include "protocol/native/codec.h"
 
 namespace sparc::protocol::native {
-namespace {
-
-bool placeholder_within(std::string_view object, std::size_t count) {
-  if (json::find(object, "_placeholder") != "true") return true;
-  const auto number = json::read_integer(json::find(object, "num"));
-  return number && *number >= 0 && static_cast<std::uint64_t>(*number) < count;
-}
-
-/// Depth is bounded by the check that the text has passed (json_depth_max).
-bool value_within(std::string_view value, std::size_t count) {
-  const json::Kind kind = json::kind_of(value);
-  if (kind != json::Kind::object && kind != json::Kind::array) return true;
-  if (kind == json::Kind::object && !placeholder_within(value, count)) return false;
-  json::Walker parts(value);
-  while (parts.next()) {
-    if (!value_within(parts.value, count)) return false;
-  }
-  return true;
-}
-
-}  // namespace
 
 std::expected<Envelope, std::string> open_envelope(std::string_view message) {
   constexpr std::size_t prefix = 4;
@@ -59,10 +38,6 @@ std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::s
   if (!rest.empty())
     return std::unexpected("\"attachments\" leave " + std::to_string(rest.size()) + " bytes of the message over");
   return out;
-}
-
-bool placeholders_within(std::string_view texts, std::size_t count) {
-  return value_within("[" + std::string(texts) + "]", count);
 }
 
 void patch_header_length(std::string& out, std::size_t at, std::size_t length) {

@@ -22,10 +22,6 @@ struct Envelope {
 [[nodiscard]] std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths,
                                                                                         std::string_view rest);
 
-/// Whether every Socket.IO placeholder in the JSON texts (joined by commas) names one of `count` attachments: a reader that rebuilds
-/// arguments from placeholders treats any other number as a broken message.
-[[nodiscard]] bool placeholders_within(std::string_view texts, std::size_t count);
-
 /// Writes the header's length over the four bytes at `at`, with which the message in `out` begins.
 void patch_header_length(std::string& out, std::size_t at, std::size_t length);
 

@@ -5,6 +5,7 @@
 #include "protocol/native/attachments.h"
 #include "protocol/native/codec_requests.h"
 #include "protocol/native/frame_fields.h"
+#include "protocol/placeholders.h"
 
 namespace sparc::protocol::native {
 namespace {
@@ -14,13 +15,13 @@ Decoded with_attachments(Request request, const std::vector<std::string_view>& a
   bool placeholders = true;
   const auto fill = [&](auto& carrier) {
     carrier.attachments.assign(attachments.begin(), attachments.end());
-    placeholders =
-        placeholders_within(carrier.data, attachments.size()) && placeholders_within(carrier.more_args, attachments.size());
+    placeholders = placeholders_fit({carrier.data, carrier.more_args}, attachments.size());
   };
   if (auto* event = std::get_if<Event>(&request.command)) fill(*event);
   if (auto* publish = std::get_if<Publish>(&request.command)) fill(*publish);
   if (!placeholders)
-    return refused(request.id, "a placeholder names none of the " + std::to_string(attachments.size()) + " attachments");
+    return refused(request.id, "a placeholder names none of the " + std::to_string(attachments.size()) +
+                                   " attachments, or one that another names");
   return request;
 }
 

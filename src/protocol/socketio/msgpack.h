@@ -18,7 +18,8 @@ namespace sparc::protocol::socketio {
 /// Dates become ISO 8601 text, numbers that JSON has not become null, as JSON.stringify writes them.
 [[nodiscard]] std::expected<Packet, std::string> read_msgpack_packet(std::string_view message, const DecoderLimits& limits);
 
-/// Appends `packet`, its placeholders as the binary values they stand for; one that stands for nothing is nil.
+/// Appends `packet`, its placeholders as the binary values they stand for; one that stands for nothing is nil,
+/// and in a packet without attachments it is the map that it looks like.
 void append_msgpack_packet(std::string& out, const Outgoing& packet);
 
 }  // namespace sparc::protocol::socketio

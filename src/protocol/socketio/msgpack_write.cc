@@ -135,7 +135,7 @@ class Writer {
         if (tokens.type == Tokens::Type::close) --skipped_depth;
       } else if (opens) {
         const Container container = index < containers.size() ? containers[index] : Container{};
-        if (container.placeholder) {
+        if (container.placeholder && !attachments_.empty()) {
           attachment(container);
           skipped_depth = 1;
         } else if (tokens.type == Tokens::Type::open_object) {

@@ -52,7 +52,7 @@ bool fits_type(PacketType type, std::string_view data) {
 
 std::string_view data_fault(PacketType type, std::string_view data, std::size_t attachments) {
   if (!fits_type(type, data)) return invalid_payload;
-  return placeholders_fit(data, attachments) ? std::string_view{} : illegal_attachments;
+  return placeholders_fit({data}, attachments) ? std::string_view{} : illegal_attachments;
 }
 
 bool is_namespace(std::string_view nsp) {

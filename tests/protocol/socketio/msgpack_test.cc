@@ -115,7 +115,9 @@ TEST(Msgpack, BinaryValuesArePlaceholdersAndAttachments) {
 
 TEST(Msgpack, APlaceholderThatStandsForNothingOrAgainIsNil) {
   const std::vector<std::string> one = {"x"};
-  EXPECT_EQ(packed({.event = "e", .first = R"({"_placeholder":true,"num":3})"}), event_of(bytes({0xc0})));
+  EXPECT_EQ(packed({.event = "e", .first = R"({"_placeholder":true,"num":3})", .attachments = one}), event_of(bytes({0xc0})));
+  EXPECT_EQ(packed({.event = "e", .first = R"({"_placeholder":true,"num":0})"}),
+            event_of(bytes({0x82, 0xac}) + "_placeholder" + bytes({0xc3, 0xa3, 'n', 'u', 'm', 0})));
   EXPECT_EQ(
       packed({.event = "e", .first = R"([{"_placeholder":true,"num":0},{"_placeholder":true,"num":0}])", .attachments = one}),
       event_of(bytes({0x92, 0xc4, 1, 'x', 0xc0})));
