@@ -171,8 +171,10 @@ void Engine::on_time(std::int64_t now_ms) {
   if (now_ms >= pong_due_) return finish("ping timeout", close_packet);
   if (pong_due_ == never && now_ms >= ping_due_) {
     actions_.emplace_back(SendPing{});
-    ping_due_ = now_ms + settings_.ping_interval_ms;
-    pong_due_ = now_ms + settings_.ping_timeout_ms;
+    // Counted from when it was due: a turn that is late lengthens nothing, but takes no more than a quarter of the peer's time.
+    const std::int64_t due = std::max(ping_due_, now_ms - settings_.ping_timeout_ms / 4);
+    ping_due_ = due + settings_.ping_interval_ms;
+    pong_due_ = due + settings_.ping_timeout_ms;
   }
   if (probe_ == Probe::none) return;
   if (now_ms >= probe_due_) return drop_probe();

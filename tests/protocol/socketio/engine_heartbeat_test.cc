@@ -73,6 +73,18 @@ TEST(Heartbeat, WhileAPongIsAwaitedNoFurtherPingIsSent) {
   EXPECT_THAT(actions(engine), ElementsAre("ping"));
 }
 
+TEST(Heartbeat, APingThatIsSentLateLeavesThePeerMostOfItsTime) {
+  Engine engine(Engine::Transport::websocket, settings, 0);
+  engine.on_time(330);
+  EXPECT_THAT(actions(engine), ElementsAre("ping"));
+  EXPECT_EQ(engine.deadline(), 500);
+  engine.on_text("3");
+  EXPECT_EQ(engine.deadline(), 600);
+  // The machine slept.
+  engine.on_time(100'000);
+  EXPECT_EQ(engine.deadline(), 100'150);
+}
+
 TEST(WebSocketTransport, TextAndBinaryMessagesAreDelivered) {
   Engine engine(Engine::Transport::websocket, settings, 0);
   engine.on_text("4hello");
