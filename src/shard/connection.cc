@@ -20,7 +20,7 @@ std::optional<ConnectionId> Shard::on_open(Peer peer) {
   }
   const ConnectionId id = connections_.emplace();
   Connection& c = *find(id);
-  c.http = std::make_unique<HttpPhase>(settings_->limits);
+  c.speaks = std::make_unique<HttpPhase>(settings_->limits);
   c.peer = std::move(peer);
   c.received_ms = now_.monotonic_ms;
   c.opened_wall_ms = now_.wall_ms;
@@ -117,19 +117,31 @@ void Shard::break_later(std::uint32_t slot) {
 
 void Shard::fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16_t close_code) {
   counters_->errors_by_code[static_cast<std::size_t>(fault.code)].add();
-  c.wire->last_words(id, c, fault);
+  wire(c).last_words(id, c, fault);
   close(id, c, close_code, fault.message);
 }
 
 Connection::Connection() = default;
 Connection::~Connection() = default;
+SocketIoSocket* Connection::sio() const { return dialect == Dialect::socketio ? static_cast<SocketIoSocket*>(speaks.get()) : nullptr; }
+RawWsPeer* Connection::rawws() const { return dialect == Dialect::rawws ? static_cast<RawWsPeer*>(speaks.get()) : nullptr; }
+
+Wire& Shard::wire(const Connection& c) {
+  switch (c.dialect) {
+    case Connection::Dialect::socketio: return socketio_wire_;
+    case Connection::Dialect::rawws: return rawws_wire_;
+    case Connection::Dialect::carrier:  // for its close frame: that of any WebSocket
+    case Connection::Dialect::sparc: break;
+  }
+  return native_wire_;
+}
 
 void Shard::close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) {
   if (c.phase == Phase::closing) return;
   if (c.phase == Phase::carrier) engine_io_.on_gone(id, c);
   end_session(id, c, reason);
   c.phase = Phase::closing;
-  c.wire->close(id, c, code, reason);
+  wire(c).close(id, c, code, reason);
   c.deadline_ms = now_.monotonic_ms + settings_->limits.close_ms;
   schedule(id, c);
 }
@@ -165,8 +177,8 @@ void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason)
 
 void Shard::remove(ConnectionId id, Connection& c, std::string_view reason) {
   end_session(id, c, reason);
-  if (c.sio) {
-    engine_io_.socket_gone(c.sio->engine, id);
+  if (c.sio()) {
+    engine_io_.socket_gone(c.sio()->engine, id);
     counters_->socketio_sockets.set(counters_->socketio_sockets.get() - 1);
   } else {
     engine_io_.on_gone(id, c);
@@ -236,14 +248,14 @@ void Shard::on_active_timer(ConnectionId id, Connection& c) {
     if (left <= 0) return expire(id, c);
     if (left <= settings_->token_expiring_ms && !c.session->expiry_announced) {
       c.session->expiry_announced = true;
-      c.wire->token_expiring(id, c, left / 1000);
+      wire(c).token_expiring(id, c, left / 1000);
     }
   }
   if (c.next_ping_ms <= now) send_ping(id, c);
 }
 
 void Shard::expire(ConnectionId id, Connection& c) {
-  const protocol::View* view = c.wire->view(c);
+  const protocol::View* view = wire(c).view(c);
   if (view == nullptr || view->on_expiry == protocol::View::OnExpiry::close) return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
   counters_->kept_expired.add();
   c.session->identity.expires_ms = 0;  // until a refresh brings a new one
@@ -255,7 +267,7 @@ void Shard::remove_later(ConnectionId id, Connection& c, std::string_view reason
 }
 
 void Shard::send_ping(ConnectionId id, Connection& c) {
-  const bool awaited = c.wire->ping(id, c);
+  const bool awaited = wire(c).ping(id, c);
   if (c.phase != Phase::active) return;
   send_positions(c, id.slot, now_.monotonic_ms - settings_->ping_interval_ms);
   if (awaited) c.deadline_ms = now_.monotonic_ms + settings_->ping_timeout_ms;
@@ -298,7 +310,7 @@ std::int64_t Shard::end_of_turn() {
   for (const ConnectionId id : broken) {
     Connection* c = find(id);
     if (c == nullptr) continue;
-    if (!c->sio) parts_.transport.close(id);
+    if (!c->sio()) parts_.transport.close(id);
     remove(id, *c, "connection closed");
   }
   if (!idle_streams_.empty()) release_idle_streams();
@@ -313,11 +325,12 @@ void Shard::drain(std::uint32_t window_ms) {
   if (draining_) return;
   draining_ = true;
   drain_services_ms_ = now_.monotonic_ms + window_ms;
+  engine_io_.close_unused("server shutting down");
   connections_.for_each([&](ConnectionId id, Connection& c) {
     if (c.peer.admin) return;
     if (c.phase == Phase::http) {
-      if (c.http->exchanges.empty()) break_later(id.slot);
-      c.http->closing = true;
+      if (c.http()->exchanges.empty()) break_later(id.slot);
+      c.http()->closing = true;
       return;
     }
     if (c.phase == Phase::carrier) return;  // goes with its sockets
@@ -327,7 +340,7 @@ void Shard::drain(std::uint32_t window_ms) {
     const bool service = c.session->kind == session::Session::Kind::service;
     const std::uint32_t after = service ? window_ms : static_cast<std::uint32_t>(parts_.entropy.below(window_ms * 3 / 4 + 1));
     c.leave_ms = now_.monotonic_ms + std::max<std::uint32_t>(after, 1);
-    c.wire->reconnect(id, c, after, "drain");
+    wire(c).reconnect(id, c, after, "drain");
     if (c.phase == Phase::active) schedule(id, c);
   });
 }

@@ -17,15 +17,19 @@
 
 namespace sparc::shard {
 
-class Wire;
 struct SocketIoSocket;
 struct RawWsPeer;
 
 /// How frames look on a connection's wire: an index into the shard's forms, part of the class of subscribers. These two are always there.
 inline constexpr std::uint16_t native = 0, native_deflate = 1;
 
+/// What a connection keeps beside its session, by what it speaks; one at a time.
+struct Speaks {
+  virtual ~Speaks() = default;
+};
+
 /// Only while a connection speaks HTTP.
-struct HttpPhase {
+struct HttpPhase final : Speaks {
   http::RequestParser parser;
   struct Exchange {
     bool done = false;
@@ -42,6 +46,11 @@ struct HttpPhase {
   explicit HttpPhase(const Limits& limits);
 };
 
+/// A WebSocket that carries an Engine.IO session, or would.
+struct Carrier final : Speaks {
+  ConnectionId engine;               // none: the session is over, or has another
+};
+
 /// One connection. About 250 B and its session.
 struct Connection {
   Connection();
@@ -55,6 +64,8 @@ struct Connection {
     closing,    // our close frame is sent or queued
   };
   Phase phase = Phase::http;
+  enum class Dialect : std::uint8_t { sparc, carrier, socketio, rawws };   // socketio: a Socket.IO socket, without a descriptor
+  Dialect dialect = Dialect::sparc;
   std::uint16_t form = native;
   bool echo = false;
   bool dirty = false;
@@ -62,13 +73,9 @@ struct Connection {
   bool slow = false;                        // over a bound: is closed at the end of the turn, gets nothing more
   bool peer_closed = false;                 // its close frame came
   bool announced = false;                   // counted as a session
-  Wire* wire = nullptr;                     // of its dialect; null in phase http
-  std::unique_ptr<HttpPhase> http;          // owned; phase http only
+  std::unique_ptr<Speaks> speaks;             // owned; null for native connections
   std::optional<ws::Receiver> receiver;     // after the upgrade
   std::unique_ptr<session::Session> session;  // owned; after the upgrade
-  std::unique_ptr<SocketIoSocket> sio;      // owned; a Socket.IO socket: a connection without a descriptor
-  std::unique_ptr<RawWsPeer> rawws;         // owned; an older plain-WebSocket client
-  ConnectionId engine;                      // phase carrier: its Engine.IO session
   std::unique_ptr<session::Outbox> outbox;  // owned; while something waits
   TimerId timer = TimerId::none;
   std::int64_t deadline_ms = 0;             // of the phase; active: when a ping's answer is due, 0 none is awaited
@@ -78,6 +85,12 @@ struct Connection {
   std::int64_t leave_ms = 0;                // draining: when it is asked to go
   const Anonymous* anonymous = nullptr;     // of its path; owned by the settings, which the connection's shard keeps
   Peer peer;
+
+  // Null where it speaks something else.
+  [[nodiscard]] HttpPhase* http() const { return phase == Phase::http ? static_cast<HttpPhase*>(speaks.get()) : nullptr; }
+  [[nodiscard]] Carrier* carrier() const { return dialect == Dialect::carrier ? static_cast<Carrier*>(speaks.get()) : nullptr; }
+  [[nodiscard]] SocketIoSocket* sio() const;
+  [[nodiscard]] RawWsPeer* rawws() const;
 };
 
 }  // namespace sparc::shard

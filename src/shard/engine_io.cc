@@ -293,19 +293,21 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
   if (!known.valid()) session = open(Engine::Transport::websocket, std::move(handshake));
   if (!session.valid()) return refuse(503, "too many sessions (limits.engine_sessions_max)", retry);
   shard_.control_raw(id.slot, c, ws::upgrade_response(checked->key, {}, {}));
-  const std::unique_ptr<HttpPhase> http = std::move(c.http);  // `request` views it
+  const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
   receiver_options_ = shard_.receiver_options_;
   receiver_options_.message_bytes_max = shard_.settings_->socketio.max_payload_bytes;
   c.receiver.emplace(ws::Role::server, ws::Compression::none, receiver_options_);
-  c.wire = &shard_.native_wire_;  // for the close frame: that of any WebSocket
   c.phase = Phase::carrier;
-  c.engine = session;
+  c.dialect = Connection::Dialect::carrier;
+  auto carrier = std::make_unique<Carrier>();
+  carrier->engine = session;
+  c.speaks = std::move(carrier);
   c.deadline_ms = 0;
   shard_.schedule(id, c);
   EngineSession& s = *sessions_.find(session);
   if (known.valid()) {
     if (!s.engine.on_probe_opened(shard_.now_.monotonic_ms)) {
-      c.engine = {};
+      c.carrier()->engine = {};
       return close_websocket(id);
     }
     s.probe = id;
@@ -319,7 +321,7 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
 }
 
 void EngineIo::on_message(Connection& carrier, ws::MessageType type, std::string_view payload) {
-  const ConnectionId session = carrier.engine;
+  const ConnectionId session = carrier.carrier()->engine;
   EngineSession* s = sessions_.find(session);
   if (s == nullptr) return;
   const bool is_probe = s->probe.valid() && shard_.find(s->probe) == &carrier;
@@ -348,7 +350,7 @@ void EngineIo::on_gone(ConnectionId id, Connection& c) {
       }
     }
   }
-  const ConnectionId session = std::exchange(c.engine, {});
+  const ConnectionId session = c.carrier() != nullptr ? std::exchange(c.carrier()->engine, {}) : ConnectionId{};
   EngineSession* s = session.valid() ? sessions_.find(session) : nullptr;
   if (s == nullptr) return;
   if (s->websocket == id) {
@@ -397,7 +399,7 @@ void EngineIo::carry_out(ConnectionId session, EngineSession& s, protocol::socke
   if (std::holds_alternative<sio::CloseProbe>(action)) {
     const ConnectionId probe = std::exchange(s.probe, {});
     if (Connection* c = shard_.find(probe)) {
-      c->engine = {};
+      c->carrier()->engine = {};
       close_websocket(probe);
     }
     return;
@@ -506,13 +508,15 @@ void EngineIo::unblock(EngineSession& s) {
 }
 
 void EngineIo::on_drained(Connection& carrier) {
-  if (EngineSession* s = sessions_.find(carrier.engine)) unblock(*s);
+  if (EngineSession* s = sessions_.find(carrier.carrier()->engine)) unblock(*s);
 }
 
 void EngineIo::close(ConnectionId session, std::string_view reason) { to_close_.emplace_back(session, reason); }
 
-void EngineIo::close_all(std::string_view reason) {
-  sessions_.for_each([&](ConnectionId id, EngineSession&) { to_close_.emplace_back(id, reason); });
+void EngineIo::close_unused(std::string_view reason) {
+  sessions_.for_each([&](ConnectionId id, EngineSession& s) {
+    if (s.sockets.empty()) to_close_.emplace_back(id, reason);
+  });
 }
 
 void EngineIo::close_websocket(ConnectionId id) {
@@ -552,7 +556,7 @@ void EngineIo::finish(ConnectionId session) {
   EngineSession& s = *sessions_.find(session);
   for (const ConnectionId id : {s.websocket, s.probe}) {
     if (Connection* c = shard_.find(id)) {
-      c->engine = {};
+      c->carrier()->engine = {};
       close_websocket(id);
     }
   }

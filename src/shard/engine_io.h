@@ -73,7 +73,8 @@ class EngineIo {
   void packet(ConnectionId session, std::string_view frames);
   /// Closes the transport at the end of the turn: clients come back by themselves.
   void close(ConnectionId session, std::string_view reason);
-  void close_all(std::string_view reason);
+  /// Those without a socket: nobody else would close them.
+  void close_unused(std::string_view reason);
 
   [[nodiscard]] EngineSession* find(ConnectionId session) { return sessions_.find(session); }
   void socket_joined(ConnectionId session);

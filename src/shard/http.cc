@@ -44,7 +44,7 @@ HttpPhase::HttpPhase(const Limits& limits)
     : parser(http::RequestLimits{limits.http_head_bytes_max, 100, limits.message_bytes_max}) {}
 
 void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes) {
-  HttpPhase& h = *c.http;
+  HttpPhase& h = *c.http();
   if (h.closing) return;
   if (h.paused) {
     h.held.append(bytes.data(), bytes.size());
@@ -94,7 +94,7 @@ void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes)
 }
 
 void Shard::on_http_request(ConnectionId id, Connection& c, const http::Request& request) {
-  HttpPhase& h = *c.http;
+  HttpPhase& h = *c.http();
   const std::uint64_t exchange = h.first + h.exchanges.size();
   h.exchanges.push_back({});
   if (!request.keep_alive || draining_) h.closing = true;
@@ -105,7 +105,7 @@ void Shard::on_http_request(ConnectionId id, Connection& c, const http::Request&
 bool Shard::moved_to_session(ConnectionId id, Connection& c, const http::Request& request, std::string_view rest) {
   if (!engine_io_.serves(request.path)) return false;
   const auto shard = engine_io_.shard_elsewhere(request);
-  if (!shard || !c.http->exchanges.empty() || c.outbox) return false;
+  if (!shard || !c.http()->exchanges.empty() || c.outbox) return false;
   std::string bytes = std::string(request.method) + ' ' + std::string(request.target) + " HTTP/1." + std::to_string(request.http_minor) + "\r\n";
   for (const Header& header : request.headers) {
     const bool framing = equals_ignoring_case(header.name, "transfer-encoding") || equals_ignoring_case(header.name, "content-length") ||
@@ -123,8 +123,8 @@ bool Shard::moved_to_session(ConnectionId id, Connection& c, const http::Request
 
 void Shard::respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive) {
   Connection* c = find(id);
-  if (c == nullptr || c->phase != Phase::http || exchange < c->http->first) return;
-  HttpPhase& h = *c->http;
+  if (c == nullptr || c->phase != Phase::http || exchange < c->http()->first) return;
+  HttpPhase& h = *c->http();
   HttpPhase::Exchange& e = h.exchanges[exchange - h.first];
   h.answer_bytes += response.size();
   e.answer = std::move(response);
@@ -134,7 +134,7 @@ void Shard::respond(ConnectionId id, std::uint64_t exchange, std::string respons
 }
 
 void Shard::flush_answers(ConnectionId id, Connection& c) {
-  HttpPhase& h = *c.http;
+  HttpPhase& h = *c.http();
   while (!h.exchanges.empty() && h.exchanges.front().done) {
     HttpPhase::Exchange e = h.exchanges.pop_front();
     ++h.first;
@@ -160,13 +160,13 @@ void Shard::flush_answers(ConnectionId id, Connection& c) {
 
 void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string response) {
   counters_->handshakes_refused.add();
-  c.http->exchanges.push_back({true, false, std::move(response)});
-  c.http->closing = true;
+  c.http()->exchanges.push_back({true, false, std::move(response)});
+  c.http()->closing = true;
   flush_answers(id, c);
 }
 
 bool Shard::refuse_late_request(ConnectionId id, Connection& c) {
-  HttpPhase& h = *c.http;
+  HttpPhase& h = *c.http();
   if (h.closing || !h.parser.within_request()) return false;
   std::string out;
   http::append_refusal(out, {408, "a request must be whole within limits.http_request_ms"});
@@ -196,7 +196,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     if (auto client = parts_.host.forwarded(request.headers)) c.peer = std::move(*client);
   }
   parts_.host.access({c.peer.address, request.path, {}, {}, 101});
-  if (!c.http->exchanges.empty()) {
+  if (!c.http()->exchanges.empty()) {
     return refuse_upgrade(id, c, error_response(400, Code::BAD_REQUEST, "an upgrade may not follow unanswered requests on one connection"));
   }
   if (engine_io_.serves(request.path)) {
@@ -234,10 +234,9 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     }
   }
   control_raw(id.slot, c, ws::upgrade_response(checked->key, protocol, extensions));
-  const std::unique_ptr<HttpPhase> http = std::move(c.http);  // `request` views it
+  const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
   c.receiver.emplace(ws::Role::server, c.form == native_deflate ? ws::Compression::deflate : ws::Compression::none, receiver_options_);
   c.session = std::make_unique<session::Session>();
-  c.wire = &native_wire_;
   if (old_view) rawws_wire_.begin(c, old_view);
   c.phase = Phase::unknown;
   c.echo = echo;

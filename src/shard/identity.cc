@@ -11,15 +11,15 @@ using Phase = Connection::Phase;
 using Kind = session::Session::Kind;
 
 void Shard::authenticate(ConnectionId id, Connection& c, std::string token, std::optional<std::int64_t> request) {
-  if (!auth::looks_like_token(token) && c.wire->serves_services()) {
+  if (!auth::looks_like_token(token) && wire(c).serves_services()) {
     if (const ServiceIdentity* service = authority_.api_keys->find(token)) return accept_service(id, c, *service, request);
     return refuse_identity(id, c, request, {Code::UNAUTHENTICATED, "neither a token nor a known API key"});
   }
-  const auto claims = c.wire->claims(c);
+  const auto claims = wire(c).claims(c);
   auto user = verifier_.verify_user(token, claims ? claims : authority_.claims, now_);
   if (user) return accept_user(id, c, std::move(*user), request);
   auth::Refusal refusal = std::move(user.error());
-  if (c.wire->serves_services() && verifier_.keys().serves(auth::KeyPurpose::service)) {
+  if (wire(c).serves_services() && verifier_.keys().serves(auth::KeyPurpose::service)) {
     auto service = verifier_.verify_service(token, now_, authority_.claims->leeway_ms);
     if (service) return accept_service(id, c, std::move(*service), request);
     refusal.unknown_key = refusal.unknown_key || service.error().unknown_key;
@@ -77,7 +77,7 @@ void Shard::accept_user(ConnectionId id, Connection& c, Identity identity, std::
   c.deadline_ms = 0;
   c.next_ping_ms = now_.monotonic_ms + settings_->ping_interval_ms;
   schedule(id, c);
-  c.wire->welcome(id, c);
+  wire(c).welcome(id, c);
   if (request) reply(id, c, request, "{}");
 }
 
@@ -98,7 +98,7 @@ void Shard::accept_service(ConnectionId id, Connection& c, ServiceIdentity servi
   c.deadline_ms = 0;
   c.next_ping_ms = now_.monotonic_ms + settings_->ping_interval_ms;
   schedule(id, c);
-  c.wire->welcome(id, c);
+  wire(c).welcome(id, c);
   if (request) reply(id, c, request, "{}");
 }
 
@@ -140,7 +140,7 @@ void Shard::reevaluate(ConnectionId id, Connection& c) {
     counters_->evicted_rooms.add(evicted.size());
     parts_.host.audit("rooms taken away", session.identity, ns);
     render_.clear();
-    c.wire->append_evicted(render_, c, ns, evicted, Code::FORBIDDEN);
+    wire(c).append_evicted(render_, c, ns, evicted, Code::FORBIDDEN);
     session::Entry entry;  // in the namespace's lane: it stands behind the events that were still allowed
     entry.kind = session::Entry::Kind::notice;
     entry.block = Frame(render_, &frames_);

@@ -76,7 +76,7 @@ void Shard::close_slow() {
 }
 
 std::ptrdiff_t Shard::send(std::uint32_t slot, std::string_view block) {
-  if (const Connection* c = connections_.at_slot(slot); c != nullptr && c->sio) return engine_io_.send(c->sio->engine, block);
+  if (const Connection* c = connections_.at_slot(slot); c != nullptr && c->sio()) return engine_io_.send(c->sio()->engine, block);
   const std::ptrdiff_t taken = parts_.transport.send(slot, block);
   counters_->sends.add();
   if (taken < 0) {
@@ -167,7 +167,7 @@ void Shard::flush(std::uint32_t slot, Connection& c) {
     c.outbox.reset();
     fanout_.set_direct_after(slot, fanout_.number());
     if (c.phase == Connection::Phase::carrier) engine_io_.on_drained(c);
-    if (c.phase == Connection::Phase::http && c.http->closing && c.http->exchanges.empty()) {
+    if (c.phase == Connection::Phase::http && c.http()->closing && c.http()->exchanges.empty()) {
       constexpr std::int64_t linger_ms = 2'000;  // for the peer to read the last answer and close
       parts_.transport.finish(connections_.id_of(slot));
       c.deadline_ms = now_.monotonic_ms + linger_ms;

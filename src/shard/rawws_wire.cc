@@ -42,18 +42,18 @@ std::shared_ptr<const protocol::View> RawWsWire::view_of(std::string_view path, 
 }
 
 void RawWsWire::begin(Connection& c, std::shared_ptr<const protocol::View> view) {
-  c.wire = this;
-  c.rawws = std::make_unique<RawWsPeer>();
-  c.rawws->claims = shard_.claims_for(*view);
-  c.rawws->channels = rawws::initial_channels(*view);
-  c.rawws->view = std::move(view);
-  c.form = form_of(*c.rawws);
+  c.dialect = Connection::Dialect::rawws;
+  c.speaks = std::make_unique<RawWsPeer>();
+  c.rawws()->claims = shard_.claims_for(*view);
+  c.rawws()->channels = rawws::initial_channels(*view);
+  c.rawws()->view = std::move(view);
+  c.form = form_of(*c.rawws());
 }
 
 void RawWsWire::without_token(ConnectionId id, Connection& c) {
-  if (!c.rawws->view->anonymous_tenant.empty())
-    return shard_.accept_user(id, c, Shard::anonymous_identity(*c.rawws->view), std::nullopt);
-  c.rawws->token_missing = true;
+  if (!c.rawws()->view->anonymous_tenant.empty())
+    return shard_.accept_user(id, c, Shard::anonymous_identity(*c.rawws()->view), std::nullopt);
+  c.rawws()->token_missing = true;
   shard_.refuse_identity(id, c, std::nullopt, {Code::UNAUTHENTICATED, "Missing authentication token"});
 }
 
@@ -68,11 +68,11 @@ std::uint16_t RawWsWire::form_of(const RawWsPeer& peer) {
 void RawWsWire::say(ConnectionId id, Connection& c, std::string_view json) { shard_.control(id, c, json); }
 
 void RawWsWire::ask(ConnectionId id, Connection& c, protocol::Command command) {
-  shard_.arrive(id, c, protocol::Request{++c.rawws->requests, std::move(command)});
+  shard_.arrive(id, c, protocol::Request{++c.rawws()->requests, std::move(command)});
 }
 
 void RawWsWire::welcome(ConnectionId id, Connection& c) {
-  RawWsPeer& peer = *c.rawws;
+  RawWsPeer& peer = *c.rawws();
   std::string json;
   rawws::append_connection(json, uuid(shard_.parts_.entropy), rawws::names_of(*peer.view, c.session->identity, peer.channels));
   say(id, c, json);
@@ -100,7 +100,7 @@ void RawWsWire::on_message(ConnectionId id, Connection& c, ws::MessageType type,
     rawws::append_error(json, message.error());
     return say(id, c, json);
   }
-  RawWsPeer& peer = *c.rawws;
+  RawWsPeer& peer = *c.rawws();
   if (auto* subscribe = std::get_if<rawws::SubscribeChannels>(&*message)) {
     const protocol::ChannelSet granted = rawws::granted(*peer.view, c.session->identity, subscribe->channels);
     if (!shard_.within_rates(id, c, std::nullopt, std::nullopt)) return;
@@ -132,14 +132,14 @@ void RawWsWire::on_message(ConnectionId id, Connection& c, ws::MessageType type,
 }
 
 void RawWsWire::hold(ConnectionId id, Connection& c, protocol::ChannelSet channels) {
-  RawWsPeer& peer = *c.rawws;
+  RawWsPeer& peer = *c.rawws();
   if (channels == peer.channels) return;
   peer.channels = channels;
   shard_.change_form(id, c, form_of(peer));
 }
 
 void RawWsWire::reply(ConnectionId, Connection& c, std::int64_t request, std::string_view) {
-  RawWsPeer& peer = *c.rawws;
+  RawWsPeer& peer = *c.rawws();
   if (std::erase(peer.joins, request) != 0) {
     --peer.joins_left;
     ++peer.joins_done;
@@ -147,7 +147,7 @@ void RawWsWire::reply(ConnectionId, Connection& c, std::int64_t request, std::st
 }
 
 void RawWsWire::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
-  RawWsPeer& peer = *c.rawws;
+  RawWsPeer& peer = *c.rawws();
   if (request && std::erase(peer.joins, *request) != 0) {
     if (--peer.joins_left == 0 && peer.joins_done == 0) shard_.fail(id, c, fault);
     return;
@@ -158,7 +158,7 @@ void RawWsWire::refuse(ConnectionId id, Connection& c, std::optional<std::int64_
 }
 
 void RawWsWire::close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) {
-  const RawWsPeer& peer = *c.rawws;
+  const RawWsPeer& peer = *c.rawws();
   std::string frame;
   if (peer.requests == 0 && code != 1012) {  // before it was anybody
     ws::append_close_frame(frame, policy_violation,
@@ -176,8 +176,8 @@ bool RawWsWire::ping(ConnectionId id, Connection& c) {
   return true;
 }
 
-std::shared_ptr<const auth::ClaimRules> RawWsWire::claims(const Connection& c) const { return c.rawws->claims; }
-const protocol::View* RawWsWire::view(const Connection& c) const { return c.rawws->view.get(); }
+std::shared_ptr<const auth::ClaimRules> RawWsWire::claims(const Connection& c) const { return c.rawws()->claims; }
+const protocol::View* RawWsWire::view(const Connection& c) const { return c.rawws()->view.get(); }
 
 void RawWsWire::append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view) {
   const Shard::FormInfo& info = shard_.forms_[form];

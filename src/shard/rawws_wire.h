@@ -14,7 +14,7 @@ namespace sparc::shard {
 class Shard;
 
 /// What a raw-ws connection keeps beside its session.
-struct RawWsPeer {
+struct RawWsPeer final : Speaks {
   std::shared_ptr<const protocol::View> view;
   std::shared_ptr<const auth::ClaimRules> claims;
   protocol::ChannelSet channels = 0;

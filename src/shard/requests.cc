@@ -28,7 +28,7 @@ void Shard::on_message(ConnectionId id, Connection& c, ws::MessageType type, std
     return control_raw(id.slot, c, render_);
   }
   if (c.phase == Phase::carrier) return engine_io_.on_message(c, type, payload);
-  c.wire->on_message(id, c, type, payload);
+  wire(c).on_message(id, c, type, payload);
 }
 
 void Shard::arrive(ConnectionId id, Connection& c, protocol::native::Decoded decoded) {
@@ -43,7 +43,7 @@ void Shard::arrive(ConnectionId id, Connection& c, protocol::native::Decoded dec
     case session::Turn::busy:
       return refuse(id, c, request_id, {Code::RATE_LIMITED, "too many requests are unanswered (limits.connection_requests_max)", 100});
     case session::Turn::duplicate:  // the one in flight is still to be answered
-      return c.wire->refuse(id, c, request_id, {Code::BAD_REQUEST, "id " + std::to_string(*request_id) + " is in flight already"});
+      return wire(c).refuse(id, c, request_id, {Code::BAD_REQUEST, "id " + std::to_string(*request_id) + " is in flight already"});
   }
 }
 
@@ -60,13 +60,13 @@ void Shard::resume(ConnectionId id) {
 void Shard::reply(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view data) {
   if (!request) return;
   c.session->answered(*request);
-  c.wire->reply(id, c, *request, data);
+  wire(c).reply(id, c, *request, data);
 }
 
 void Shard::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
   counters_->errors_by_code[static_cast<std::size_t>(fault.code)].add();
   if (request) c.session->answered(*request);
-  c.wire->refuse(id, c, request, fault);
+  wire(c).refuse(id, c, request, fault);
 }
 
 void Shard::handle(ConnectionId id, Connection& c, Request request) {
@@ -135,7 +135,7 @@ bool Shard::within_rates(ConnectionId id, Connection& c, std::optional<std::int6
   const Identity& who = session.identity;
   std::string_view which = "this connection (limits.connection_messages)";
   std::int64_t wait = session.messages.take(limits.connection_messages, now_.monotonic_ms);
-  if (const protocol::View* view = c.wire->view(c); wait == 0 && view != nullptr && view->user_rate.limited() && !who.anonymous) {
+  if (const protocol::View* view = wire(c).view(c); wait == 0 && view != nullptr && view->user_rate.limited() && !who.anonymous) {
     which = "this user in the view (rate_limit_options)";
     wait = spend("v/" + view->name + '/' + who.tenant_id + '/' + who.user_id, view->user_rate);
   }

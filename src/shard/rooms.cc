@@ -251,7 +251,7 @@ void Shard::add_room(std::uint32_t slot, Connection& c, session::NamespaceState&
 }
 
 void Shard::add_identity_rooms(std::uint32_t slot, Connection& c, session::NamespaceState& state) {
-  if (!c.wire->gate_open(c)) return;
+  if (!wire(c).gate_open(c)) return;
   const Identity& identity = c.session->identity;
   const bool custom = settings_->namespaces[state.ns].room_strategy == RoomStrategy::custom;
   if (!custom) {

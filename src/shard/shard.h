@@ -216,6 +216,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   }
 
   // connection.cc
+  [[nodiscard]] Wire& wire(const Connection& c);
   Connection* find(ConnectionId id) { return connections_.find(id); }
   void count_connections() { counters_->connections.set(connections_.live() - counters_->socketio_sockets.get()); }
   [[nodiscard]] bool admit_handshake(const Peer& peer);

@@ -100,7 +100,7 @@ void SocketIoWire::send(ConnectionId id, Connection& c, const sio::Outgoing& pac
 void SocketIoWire::send_event(ConnectionId id, Connection& c, std::string_view event, std::string_view first,
                               std::string_view more) {
   sio::Outgoing packet;
-  packet.nsp = c.sio->nsp;
+  packet.nsp = c.sio()->nsp;
   packet.event = event;
   packet.first = first;
   packet.more = more;
@@ -110,7 +110,7 @@ void SocketIoWire::send_event(ConnectionId id, Connection& c, std::string_view e
 void SocketIoWire::send_ack(ConnectionId id, Connection& c, std::uint64_t ack, std::string_view first) {
   sio::Outgoing packet;
   packet.type = sio::PacketType::ack;
-  packet.nsp = c.sio->nsp;
+  packet.nsp = c.sio()->nsp;
   packet.id = ack;
   packet.first = first;
   send(id, c, packet);
@@ -170,14 +170,14 @@ void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packe
   Connection& c = *shard_.find(id);
   shard_.counters_->socketio_sockets.add();
   c.phase = Phase::unknown;
-  c.wire = this;
   c.peer = s.handshake.peer;
   c.session = std::make_unique<session::Session>();
-  c.sio = std::make_unique<SocketIoSocket>();
+  c.dialect = Connection::Dialect::socketio;
+  c.speaks = std::make_unique<SocketIoSocket>();
   c.received_ms = shard_.now_.monotonic_ms;
   c.opened_wall_ms = shard_.now_.wall_ms;
   c.deadline_ms = shard_.now_.monotonic_ms + shard_.settings_->limits.auth_ms;
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   socket.engine = session;
   socket.nsp = std::move(packet.nsp);
   socket.sid = shard_.parts_.entropy.token(20);
@@ -214,7 +214,7 @@ void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packe
 }
 
 void SocketIoWire::identify(ConnectionId id, Connection& c, std::string token) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   if (token.empty() && !socket.view->anonymous_tenant.empty()) {
     return shard_.accept_user(id, c, Shard::anonymous_identity(*socket.view), std::nullopt);
   }
@@ -227,7 +227,7 @@ bool SocketIoWire::form_recovers(const Connection& c) const { return shard_.form
 
 // A record: sid, user and tenant, each followed by a blank; then a native `join` of what was held.
 void SocketIoWire::keep_record(ConnectionId id, Connection& c) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   if (socket.pid.empty() || !socket.connected || c.session->namespaces.empty()) return;
   const session::NamespaceState& state = c.session->namespaces.front();
   const Identity& identity = c.session->identity;
@@ -247,11 +247,12 @@ void SocketIoWire::keep_record(ConnectionId id, Connection& c) {
   (void)id;
   // A connected client's is kept anew with each heartbeat of the session; one that goes has at least recovery_ms.
   const std::uint64_t ttl_ms = std::uint64_t{shard_.settings_->socketio.recovery_ms} + 2ULL * shard_.settings_->ping_interval_ms;
-  shard_.parts_.broker.keep_record(record_key(socket.pid), record, static_cast<std::uint32_t>(std::min<std::uint64_t>(ttl_ms, UINT32_MAX)));
+  shard_.parts_.broker.keep_record(record_key(socket.pid), record,
+                                   static_cast<std::uint32_t>(std::min<std::uint64_t>(ttl_ms, UINT32_MAX)));
 }
 
 void SocketIoWire::recover(Connection& c, const std::optional<std::string>& value) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   const auto recovery = std::move(socket.recovery);
   if (!value) return;
   std::string_view rest = *value;
@@ -278,19 +279,19 @@ void SocketIoWire::on_transport_closed(EngineSession& s, std::string_view reason
   }
 }
 
-std::shared_ptr<const auth::ClaimRules> SocketIoWire::claims(const Connection& c) const { return c.sio->claims; }
-const protocol::View* SocketIoWire::view(const Connection& c) const { return c.sio->view.get(); }
-bool SocketIoWire::gate_open(const Connection& c) const { return !c.sio->view->tenant_gate || c.sio->gate_open; }
+std::shared_ptr<const auth::ClaimRules> SocketIoWire::claims(const Connection& c) const { return c.sio()->claims; }
+const protocol::View* SocketIoWire::view(const Connection& c) const { return c.sio()->view.get(); }
+bool SocketIoWire::gate_open(const Connection& c) const { return !c.sio()->view->tenant_gate || c.sio()->gate_open; }
 
 void SocketIoWire::ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command) {
-  waiting.request = ++c.sio->requests;
+  waiting.request = ++c.sio()->requests;
   const std::int64_t number = waiting.request;
-  c.sio->waiting.push_back(std::move(waiting));
+  c.sio()->waiting.push_back(std::move(waiting));
   shard_.arrive(id, c, protocol::Request{number, std::move(command)});
 }
 
 void SocketIoWire::welcome(ConnectionId id, Connection& c) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   std::vector<std::string> names;
   for (const std::string& ns : socket.view->namespaces) {
     if (shard_.settings_->find_namespace(ns)) names.push_back(ns);
@@ -312,7 +313,7 @@ void SocketIoWire::welcome(ConnectionId id, Connection& c) {
 }
 
 void SocketIoWire::joined(ConnectionId id, Connection& c, const Waiting&, std::string_view data, const Fault* fault) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   --socket.joins_left;
   if (fault != nullptr) {
     socket.join_fault = *fault;
@@ -335,7 +336,7 @@ void SocketIoWire::joined(ConnectionId id, Connection& c, const Waiting&, std::s
 }
 
 void SocketIoWire::connected(ConnectionId id, Connection& c) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   socket.connected = true;
   if (form_recovers(c) && socket.pid.empty()) socket.pid = shard_.parts_.entropy.token(pid_characters);
   shard_.engine_io_.socket_joined(socket.engine);
@@ -366,7 +367,7 @@ bool SocketIoWire::ping(ConnectionId id, Connection& c) {
 }
 
 void SocketIoWire::on_event(ConnectionId id, Connection& c, sio::Packet packet) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   c.received_ms = shard_.now_.monotonic_ms;
   shard_.counters_->messages_in.add();
   sio::EventParts parts = sio::split_event(packet.data);
@@ -406,7 +407,7 @@ void SocketIoWire::forward(ConnectionId id, Connection& c, Waiting waiting, sio:
                            std::vector<std::string> attachments) {
   const ViewInput& row = *waiting.row;
   protocol::Event event;
-  event.ns = row.ns.empty() ? c.sio->view->namespaces.front() : row.ns;
+  event.ns = row.ns.empty() ? c.sio()->view->namespaces.front() : row.ns;
   event.event = row.to.empty() ? parts.name : row.to;
   event.data = &row == &generic_row() ? std::move(parts.first) : waiting.data;
   event.more_args = std::move(parts.more);
@@ -416,7 +417,7 @@ void SocketIoWire::forward(ConnectionId id, Connection& c, Waiting waiting, sio:
 }
 
 void SocketIoWire::change_gate(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view tenant, bool opens) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   const std::string own = c.session->identity.tenant_id;
   if (tenant != own) {
     shard_.parts_.host.audit("room of another tenant refused", c.session->identity, tenant);
@@ -445,7 +446,7 @@ void SocketIoWire::change_gate(ConnectionId id, Connection& c, const Waiting& wa
 /// {channels}: those that are topics of the namespace choose events, the others are rooms. {alertTypes, priorities}: one filter.
 /// {eventTypes}: topics. {metrics, interval}: the topic `metrics`, and a filter.
 void SocketIoWire::subscribe(ConnectionId id, Connection& c, Waiting waiting, bool adds) {
-  const std::string ns = waiting.row->ns.empty() ? c.sio->view->namespaces.front() : waiting.row->ns;
+  const std::string ns = waiting.row->ns.empty() ? c.sio()->view->namespaces.front() : waiting.row->ns;
   const auto ns_id = shard_.settings_->find_namespace(ns);
   session::NamespaceState* state = ns_id ? c.session->find(*ns_id) : nullptr;
   if (state == nullptr)
@@ -463,7 +464,7 @@ void SocketIoWire::subscribe(ConnectionId id, Connection& c, Waiting waiting, bo
 }
 
 void SocketIoWire::reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   auto found = std::find_if(socket.waiting.begin(), socket.waiting.end(), [&](const Waiting& w) { return w.request == request; });
   if (found == socket.waiting.end()) return;
   const Waiting waiting = std::move(*found);
@@ -495,7 +496,7 @@ void SocketIoWire::reply(ConnectionId id, Connection& c, std::int64_t request, s
 }
 
 void SocketIoWire::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   auto found = std::find_if(socket.waiting.begin(), socket.waiting.end(),
                             [&](const Waiting& w) { return request && w.request == *request; });
   if (found == socket.waiting.end()) return send_event(id, c, "error", error_payload(fault));
@@ -535,21 +536,21 @@ void SocketIoWire::answer_fault(ConnectionId id, Connection& c, const Waiting& w
 }
 
 void SocketIoWire::last_words(ConnectionId id, Connection& c, const Fault& fault) {
-  if (c.sio->connected) return send_event(id, c, "error", error_payload(fault));
+  if (c.sio()->connected) return send_event(id, c, "error", error_payload(fault));
   std::string said = "{\"message\":";
-  append_json_string(said, refusal_message(fault, c.sio->token_missing));
+  append_json_string(said, refusal_message(fault, c.sio()->token_missing));
   said += ",\"data\":{";
   append_fault_members(said, fault);
   said += "}}";
   sio::Outgoing packet;
   packet.type = sio::PacketType::connect_error;
-  packet.nsp = c.sio->nsp;
+  packet.nsp = c.sio()->nsp;
   packet.first = said;
-  say(c.sio->engine, packet);
+  say(c.sio()->engine, packet);
 }
 
 void SocketIoWire::close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) {
-  SocketIoSocket& socket = *c.sio;
+  SocketIoSocket& socket = *c.sio();
   c.peer_closed = true;  // nothing is awaited: it goes when what waits is sent
   if (!socket.connected) {
     shard_.break_later(id.slot);
@@ -578,7 +579,7 @@ void SocketIoWire::append_evicted(std::string& out, const Connection& c, std::st
   }
   said += "],\"code\":\"" + std::string(name_of(code)) + "\"}";
   sio::Outgoing packet;
-  packet.nsp = c.sio->nsp;
+  packet.nsp = c.sio()->nsp;
   packet.event = "evicted";
   packet.first = said;
   append_packet(out, packet);

@@ -16,7 +16,7 @@ namespace sparc::shard {
 class Shard;
 
 /// What a socket keeps beside its session.
-struct SocketIoSocket {
+struct SocketIoSocket final : Speaks {
   /// A request under way, by its number.
   struct Waiting {
     enum class What : std::uint8_t { join, silent, subscribe, event, refresh } what = What::silent;
@@ -36,10 +36,10 @@ struct SocketIoSocket {
   bool gate_open = false;
   bool token_missing = false;
   std::uint16_t joins_left = 0, joins_done = 0;
-  std::int64_t requests = 0;  // numbers given
-  std::unique_ptr<protocol::Join> recovery;  // what it held before and where it was, while it connects
-  std::string kept_sid, kept_pid, kept_user, kept_tenant;            // of `recovery`
-  std::string position;       // offset string that follows CONNECT; empty: none
+  std::int64_t requests = 0;                               // numbers given
+  std::unique_ptr<protocol::Join> recovery;                // what it held before and where it was, while it connects
+  std::string kept_sid, kept_pid, kept_user, kept_tenant;  // of `recovery`
+  std::string position;                                    // offset string that follows CONNECT; empty: none
   Fault join_fault;
   std::vector<Waiting> waiting;
 };
