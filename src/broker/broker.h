@@ -21,10 +21,10 @@ using Ticket = std::uint64_t;
 /// What became of a publication.
 struct Published {
   enum class Outcome : std::uint8_t {
-    numbered,      // appended: `position` is where
-    accepted,      // delivered without a number
-    refused,       // `fault` says why; nothing was delivered
-    unavailable,   // the broker is away; the caller decides (provisional delivery, hold, refuse)
+    numbered,     // appended: `position` is where
+    accepted,     // delivered without a number
+    refused,      // `fault` says why; nothing was delivered
+    unavailable,  // the broker is away; the caller decides (provisional delivery, hold, refuse)
   };
   Outcome outcome = Outcome::accepted;
   Position position;
@@ -33,29 +33,37 @@ struct Published {
 
 /// Where a stream stands at one moment.
 struct StreamState {
-  Position position;           // epoch and offset of the newest entry (0: none yet)
-  std::uint64_t oldest = 0;    // offset of the oldest kept entry; 0: nothing is kept
-  bool available = true;       // false: the broker is away, position.epoch is ""
+  Position position;         // epoch and offset of the newest entry (0: none yet)
+  std::uint64_t oldest = 0;  // offset of the oldest kept entry; 0: nothing is kept
+  bool available = true;     // false: the broker is away, position.epoch is ""
 };
 
 /// A part of a stream's history, in order.
 struct HistoryPart {
   enum class Reach : std::uint8_t {
-    reached,   // `entries` continue right after the position asked for
-    trimmed,   // entries after that position are gone; `entries` begin at the oldest kept
-    unknown,   // another epoch, or an offset beyond the stream's end; `entries` begin at the oldest kept
+    reached,  // `entries` continue right after the position asked for
+    trimmed,  // entries after that position are gone; `entries` begin at the oldest kept
+    unknown,  // another epoch, or an offset beyond the stream's end; `entries` begin at the oldest kept
     unavailable,
   };
   Reach reach = Reach::reached;
   std::vector<PublicationPtr> entries;
-  Position next;               // of the last entry, or what was asked where there is none: read on from here
-  bool complete = true;        // nothing was left after `next` when this was read
-  std::uint64_t skipped = 0;   // where trimmed: how many offsets are gone
+  Position next;              // of the last entry, or what was asked where there is none: read on from here
+  bool complete = true;       // nothing was left after `next` when this was read
+  std::uint64_t skipped = 0;  // where trimmed: how many offsets are gone
 };
 
 struct ReadLimits {
   std::size_t entries_max = 256;
-  std::size_t bytes_max = 262'144;   // at least one entry comes, whatever its size
+  std::size_t bytes_max = 262'144;  // at least one entry comes, whatever its size
+};
+
+/// Publications of one stream that were lost on the way to a shard: where they can still be had, and how many cannot.
+struct Missed {
+  StreamKey stream;
+  bool numbered = false;   // some are in the stream's history
+  bool latest = false;     // some were `latest` events: the newest values are kept
+  std::uint64_t gone = 0;  // the others, but for volatile ones
 };
 
 /// What the broker tells a shard. Every call happens on that shard's thread, in the order the broker decided.
@@ -74,8 +82,8 @@ class Listener {
   virtual void on_tenants(Ticket ticket, std::vector<std::string> tenants) = 0;
   virtual void on_record(Ticket ticket, std::optional<std::string> value) = 0;
   virtual void on_points(Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) = 0;
-  /// Publications of this stream were lost on the way here (a full mailbox). Members recover from history, or are told of a gap.
-  virtual void on_missed(const StreamKey& stream) = 0;
+  /// A full mailbox. Members recover from history and from the newest values, and are told of a gap for the rest.
+  virtual void on_missed(const Missed& missed) = 0;
   /// The broker went away, or came back. Never called by the in-memory broker outside the simulator.
   virtual void on_availability(bool available) = 0;
 };
@@ -87,7 +95,7 @@ enum class IdKind : std::uint8_t { user, organization };
 ///
 /// Order:     per stream, every shard of every node is told the same publications in the same order; publish, number and append
 ///            are one atomic step.
-/// Loss:      a mailbox that is full loses publications and says so (`on_missed`); answers are never lost.
+/// Loss:      a mailbox that is full loses publications and says so (`on_missed`), but for volatile ones; answers are never lost.
 /// Thread:    all calls on the shard's thread.
 class Broker {
  public:

@@ -40,6 +40,17 @@ void merge(GapRun& into, const GapRun& gap) {
   into.to = std::max(into.to, gap.to);
 }
 
+/// Adds the loss of a publication to a gap. Of a volatile one nobody is told.
+void lose(GapRun& gap, const Entry& entry, GapReason reason) {
+  if (entry.publication->policy.is_volatile) return;
+  GapRun one = gap_of(entry, reason);
+  if (gap.count == 0) {
+    gap = std::move(one);
+  } else {
+    merge(gap, one);
+  }
+}
+
 }  // namespace
 
 std::string_view name_of(GapReason reason) {
@@ -134,10 +145,7 @@ void Lane::push_refill(Entry entry) {
 void Lane::push_behind(Entry entry) {
   const Publication* publication = entry.publication.get();
   if (entry.kind == Entry::Kind::notice) return behind_.push_back(std::move(entry));
-  if (publication == nullptr || publication->policy.is_volatile) {
-    ++dropped_;
-    return;
-  }
+  if (publication == nullptr || publication->policy.is_volatile) return;
   if (!publication->policy.latest) {
     add_gap(behind_, gap_of(entry, GapReason::dropped));
     return;
@@ -152,8 +160,7 @@ void Lane::push_behind(Entry entry) {
   GapRun lost;
   while (size > settings_.bytes_max && behind_.size() > 1 && behind_.front().kind == Entry::Kind::publication) {
     size -= cost(behind_.front());
-    const GapRun one = gap_of(behind_.front(), GapReason::dropped);
-    if (lost.count == 0) lost = one; else merge(lost, one);
+    lose(lost, behind_.front(), GapReason::dropped);
     (void)behind_.pop_front();
   }
   if (lost.count != 0) add_gap(behind_, std::move(lost));
@@ -185,9 +192,7 @@ PushResult Lane::overflow() {
   switch (settings_.policy) {
     case LanePolicy::catch_up: return give_up_frames();
     case LanePolicy::disconnect: return PushResult::overflow;
-    case LanePolicy::conflate:
-      conflate();
-      [[fallthrough]];
+    case LanePolicy::conflate: conflate(); [[fallthrough]];
     case LanePolicy::drop_oldest: break;
   }
   // Down to three quarters, so that a lane at its bound does not drop one by one for ever.
@@ -199,11 +204,13 @@ PushResult Lane::overflow() {
     Entry& front = entries_.front();
     if (front.kind == Entry::Kind::notice) break;
     if (front.kind == Entry::Kind::gap) {
-      if (gap.count == 0) gap = *front.gap; else merge(gap, *front.gap);
+      if (gap.count == 0)
+        gap = *front.gap;
+      else
+        merge(gap, *front.gap);
       dropped_ -= front.gap->count;
     } else if (front.kind == Entry::Kind::publication) {
-      GapRun one = gap_of(front, GapReason::dropped);
-      if (gap.count == 0) gap = one; else merge(gap, one);
+      lose(gap, front, GapReason::dropped);
     } else if (front.kind == Entry::Kind::position) {
       bytes_ -= cost(front);
       --live_;
@@ -251,8 +258,7 @@ void Lane::conflate() {
     key.push_back('\0');
     key += entry.publication->event;
     if (seen.try_emplace(std::move(key), true).second) continue;
-    GapRun one = gap_of(entry, GapReason::dropped);
-    if (gap.count == 0) gap = one; else merge(gap, one);
+    lose(gap, entry, GapReason::dropped);
     remove_at(i);
   }
   trim_removed();
@@ -276,7 +282,7 @@ PushResult Lane::give_up_frames() {
   bool before_first = true;
   for (std::size_t i = 0; i < old.size(); ++i) {
     Entry& entry = old[i];
-    before_first = before_first && entry.publication.get() != first;
+    before_first = before_first && (first == nullptr || entry.publication.get() != first);
     if (entry.kind == Entry::Kind::position) {
       if (before_first || first == nullptr) append(std::move(entry));  // the epoch of what is read from history
     } else if (before_first && entry.publication && entry.publication->offset == 0 && !entry.publication->policy.latest &&
@@ -308,23 +314,31 @@ PushResult Lane::shed() {
 }
 
 std::size_t Lane::next(std::size_t from, std::int64_t now_ms) {
-  auto expired = [&](const Entry& e) { return e.kind == Entry::Kind::publication && e.expires_ms != 0 && e.expires_ms <= now_ms; };
+  auto expired = [&](const Entry& e) {
+    return e.kind == Entry::Kind::publication && e.expires_ms != 0 && e.expires_ms <= now_ms;
+  };
   std::size_t i = from;
-  while (i < entries_.size() && entries_[i].kind == Entry::Kind::removed) ++i;
-  if (i >= entries_.size() || !expired(entries_[i])) return i < entries_.size() ? i : npos;
-  GapRun gap = gap_of(entries_[i], GapReason::expired);
-  for (std::size_t k = i + 1; k < entries_.size() && (entries_[k].kind == Entry::Kind::removed || expired(entries_[k])); ++k) {
-    if (entries_[k].kind == Entry::Kind::removed) continue;
-    merge(gap, gap_of(entries_[k], GapReason::expired));
-    remove_at(k);
+  for (;;) {
+    while (i < entries_.size() && entries_[i].kind == Entry::Kind::removed) ++i;
+    if (i >= entries_.size()) return npos;
+    if (!expired(entries_[i])) return i;
+    GapRun gap;
+    std::size_t end = i;
+    for (; end < entries_.size() && (entries_[end].kind == Entry::Kind::removed || expired(entries_[end])); ++end) {
+      if (entries_[end].kind == Entry::Kind::removed) continue;
+      lose(gap, entries_[end], GapReason::expired);
+      remove_at(end);
+    }
+    if (gap.count != 0) {
+      dropped_ += gap.count;
+      entries_[i].kind = Entry::Kind::gap;
+      entries_[i].gap = std::make_unique<GapRun>(std::move(gap));
+      bytes_ += cost(entries_[i]);
+      ++live_;
+      return i;
+    }
+    i = end;
   }
-  dropped_ += gap.count;
-  remove_at(i);
-  entries_[i].kind = Entry::Kind::gap;
-  entries_[i].gap = std::make_unique<GapRun>(std::move(gap));
-  bytes_ += cost(entries_[i]);
-  ++live_;
-  return i;
 }
 
 void Lane::pop() {

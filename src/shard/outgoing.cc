@@ -116,10 +116,7 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   const session::PushResult result = lane.push(std::move(entry));
   if (lane.dropped() > dropped) counters_->namespaces[ns].gap_events.add(lane.dropped() - dropped);
   after_push(slot, *c, result);
-  if (result == session::PushResult::catch_up) {
-    counters_->namespaces[ns].catch_ups.add();
-    if (!lane.has_frames()) refills_.emplace_back(connections_.id_of(slot), ns);
-  }
+  if (result == session::PushResult::catch_up) counters_->namespaces[ns].catch_ups.add();
 }
 
 void Shard::served(const Publication& publication) {
@@ -206,7 +203,6 @@ void Shard::shed_if_over_budget() {
       counters_->shed.add();
       const session::PushResult result = lane->shed();
       after_push(id.slot, c, result);
-      if (c.outbox && result == session::PushResult::catch_up && !lane->has_frames()) refills_.emplace_back(id, ns);
     });
   }
 }

@@ -11,6 +11,20 @@ namespace sparc::shard {
 
 using protocol::RoomKind;
 
+namespace {
+
+/// Names a `latest` value of a room.
+std::string latest_name(const Publication& publication, const std::string& room) {
+  std::string name = std::to_string(publication.ns) + '/' + publication.tenant + '/' + room;
+  name.push_back('\0');
+  name += publication.event;
+  name.push_back('\0');
+  name += publication.latest_key;
+  return name;
+}
+
+}  // namespace
+
 void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done) {
   auto refuse = [&](Code code, std::string text) { done({Fault{code, std::move(text)}, {}, false}); };
   const auto ns = settings_->find_namespace(request.ns);
@@ -148,6 +162,9 @@ void Shard::without_broker(Publication publication, PublishDone done) {
     }
     counters_->provisional.add();
     provisional_[publication.id] = fanout_.number();
+    if (publication.policy.latest) {
+      for (const std::string& room : publication.rooms) provisional_latest_[latest_name(publication, room)] = publication.id;
+    }
     // What was never to be numbered needs no second delivery here: other nodes get it when the broker is back.
   }
   outage_bytes_ += bytes;
@@ -160,12 +177,13 @@ void Shard::on_availability(bool available) {
   if (available_ == available) return;
   available_ = available;
   if (!available) return;
-  for (StreamInfo& stream : streams_) stream.gap_announced = false;
+  for (std::uint32_t index = 0; index < streams_.size(); ++index) {
+    streams_[index].gap_announced = false;
+    if (streams_[index].latest_due) latest_again(hub_.stream_at(index));
+  }
   connections_.for_each([&](ConnectionId id, Connection& c) {
     if (!c.outbox) return;
-    for (session::Lane& lane : c.outbox->lanes()) {
-      if (lane.catching_up()) refills_.emplace_back(id, lane.settings().ns);
-    }
+    mark_dirty(id.slot, c);  // lanes that could not read go on
   });
   send_waiting();
 }
@@ -192,7 +210,7 @@ void Shard::send_to_broker(Publication publication) {
       counters_->outage_queue.set(outage_queue_.size());
       return;
     }
-    provisional_.erase(copy.id);
+    forget_provisional(copy);
     if (result.outcome == Outcome::numbered || result.outcome == Outcome::accepted) parts_.host.message_sent(copy.ns, copy.event);
   });
   parts_.broker.publish(ticket, std::move(publication));
@@ -202,15 +220,31 @@ void Shard::on_publication(PublicationPtr publication) {
   hub::Stream* stream = hub_.find_stream({publication->ns, publication->tenant});
   if (stream == nullptr) return;
   if (publication->offset != 0) info(*stream).behind = false;
+  std::uint64_t had = 0;
   if (!provisional_.empty()) {
-    auto found = provisional_.find(publication->id);
+    const auto found = provisional_.find(publication->id);
     if (found != provisional_.end()) {
-      const std::uint64_t had = found->second;
-      provisional_.erase(found);
-      return fanout_.publish(*stream, std::move(publication), now_, had);
+      had = found->second;
+      forget_provisional(*publication);
     }
+    if (superseded(*publication)) return;
   }
-  fanout_.publish(*stream, std::move(publication), now_);
+  fanout_.publish(*stream, std::move(publication), now_, had);
+}
+
+void Shard::forget_provisional(const Publication& publication) {
+  provisional_.erase(publication.id);
+  if (!publication.policy.latest) return;
+  for (const std::string& room : publication.rooms) {
+    const auto found = provisional_latest_.find(latest_name(publication, room));
+    if (found != provisional_latest_.end() && found->second == publication.id) provisional_latest_.erase(found);
+  }
+}
+
+bool Shard::superseded(const Publication& value) const {
+  return value.policy.latest && !provisional_latest_.empty() && std::all_of(value.rooms.begin(), value.rooms.end(), [&](const std::string& room) {
+    return provisional_latest_.contains(latest_name(value, room));
+  });
 }
 
 void Shard::on_published(broker::Ticket ticket, broker::Published result) { finish(published_, ticket, std::move(result)); }
@@ -220,19 +254,24 @@ void Shard::on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values)
 void Shard::on_record(broker::Ticket ticket, std::optional<std::string> value) { finish(records_, ticket, std::move(value)); }
 void Shard::on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) { finish(tenants_, ticket, std::move(tenants)); }
 
-void Shard::on_missed(const StreamKey& key) {
+void Shard::on_missed(const broker::Missed& missed) {
   counters_->missed.add();
-  hub::Stream* stream = hub_.find_stream(key);
+  hub::Stream* stream = hub_.find_stream(missed.stream);
   if (stream == nullptr) return;
-  if (!settings_->namespaces[key.ns].history || key.tenant.empty()) {
-    session::GapRun gap;
-    gap.count = 1;
-    return fanout_.announce_gap(*stream, std::move(gap), now_);
-  }
-  info(*stream).behind = true;
-  // Every member goes on by way of history, from the last publication that its lane was given, or from where it joined behind that.
-  const Position settled = fanout_.settled(*stream);
-  const Position received = fanout_.received(*stream);
+  if (missed.numbered) read_again(*stream);
+  if (missed.latest) latest_again(*stream);
+  if (missed.gone == 0) return;
+  session::GapRun gap;
+  gap.count = missed.gone;
+  fanout_.announce_gap(*stream, std::move(gap), now_);
+}
+
+void Shard::read_again(hub::Stream& stream) {
+  info(stream).behind = true;
+  // From the last publication that its lane was given, or from where it joined behind that.
+  const NamespaceId ns = stream.key.ns;
+  const Position settled = fanout_.settled(stream);
+  const Position received = fanout_.received(stream);
   auto start_of = [&](const session::LevelMark& level) {
     const session::LevelMark mark(settled);
     if (level.epoch == mark.epoch) return Position{settled.epoch, std::max(settled.offset, level.offset)};
@@ -240,15 +279,32 @@ void Shard::on_missed(const StreamKey& key) {
   };
   connections_.for_each([&](ConnectionId id, Connection& c) {
     if (c.phase != Connection::Phase::active) return;
-    session::NamespaceState* state = c.session->find(key.ns);
-    if (state == nullptr || state->stream != stream->index) return;
-    fanout_.settle(state->rooms, *stream);
-    session::Lane& lane = outbox(c, id.slot).lane(lane_settings(key.ns));
+    session::NamespaceState* state = c.session->find(ns);
+    if (state == nullptr || state->stream != stream.index) return;
+    fanout_.settle(state->rooms, stream);
+    session::Lane& lane = outbox(c, id.slot).lane(lane_settings(ns));
     if (!lane.catching_up()) lane.begin_catch_up(start_of(state->level));
     fanout_.set_direct_after(id.slot, UINT64_MAX);
-    if (!lane.has_frames() && !lane.reading()) refills_.emplace_back(id, key.ns);
     mark_dirty(id.slot, c);
   });
+}
+
+void Shard::latest_again(hub::Stream& stream) {
+  info(stream).latest_due = !available_;
+  if (!available_) return;
+  std::vector<std::string> rooms;
+  hub_.for_each_room(stream, [&](const hub::Room& room) { rooms.push_back(room.name); });
+  ++stream.holders;
+  const broker::Ticket ticket = ++last_ticket_;
+  latest_.emplace(ticket, [this, &stream](std::vector<PublicationPtr> values) {
+    for (PublicationPtr& value : values) {
+      if (!superseded(*value)) fanout_.publish(stream, std::move(value), now_);
+    }
+    --stream.holders;
+    idle_streams_.push_back(stream.index);
+  });
+  const StreamKey key = stream.key;
+  parts_.broker.latest(ticket, key, std::move(rooms));
 }
 
 }  // namespace sparc::shard

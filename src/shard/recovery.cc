@@ -10,9 +10,10 @@ namespace sparc::shard {
 using Reach = broker::HistoryPart::Reach;
 
 std::optional<std::uint8_t> Shard::seen_in(const session::NamespaceState& state, const Publication& publication) {
-  hub::Stream& stream = hub_.stream_at(state.stream);
+  const hub::Stream* stream = publication.tenant.empty() ? hub_.find_stream({state.ns, ""}) : &hub_.stream_at(state.stream);
+  if (stream == nullptr) return std::nullopt;
   for (std::size_t rank = 0; rank < publication.rooms.size(); ++rank) {
-    if (hub_.find(state.rooms, stream, publication.rooms[rank]) == nullptr) continue;
+    if (hub_.find(state.rooms, *stream, publication.rooms[rank]) == nullptr) continue;
     if (state.wish != 0) {
       const protocol::FilterVocabulary& words = vocabulary(state.ns);
       const auto values = protocol::FieldValues::read(publication.data, words);
@@ -73,11 +74,7 @@ void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState
     push_refill(lane, render_entry(c, publication, *rank));
   }
   lane.set_position(part.next);
-  if (part.complete) {
-    level(slot, c, state, lane);
-  } else if (!lane.has_frames()) {
-    refills_.emplace_back(connections_.id_of(slot), state.ns);
-  }
+  if (part.complete) level(slot, c, state, lane);
   fanout_.set_direct_after(slot, UINT64_MAX);
   mark_dirty(slot, c);
 }
@@ -170,9 +167,15 @@ void Shard::on_history_part(HistoryRequest request, std::optional<Position> sinc
     refuse(request.id, *c, request.request, {Code::UNAVAILABLE, "history cannot be read at present", 1000});
     return finish();
   }
-  if (!request.reached) request.reached = !since || part.reach == Reach::reached;
-  Position at = part.entries.empty() ? part.next : Position{part.entries.front()->epoch, part.entries.front()->offset - 1};
   bool full = false;
+  if (!request.reached) {
+    request.reached = !since || part.reach == Reach::reached;
+  } else if (part.reach != Reach::reached) {  // trimmed, or another epoch, since the part before: that is for the next request to say
+    part.entries.clear();
+    part.next = *since;
+    full = true;
+  }
+  Position at = part.entries.empty() ? part.next : Position{part.entries.front()->epoch, part.entries.front()->offset - 1};
   for (const PublicationPtr& publication : part.entries) {
     if (const auto rank = seen_in(*state, *publication)) {
       render_.clear();

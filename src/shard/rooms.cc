@@ -126,7 +126,11 @@ void Shard::enter_public(NamespaceId ns, std::move_only_function<void()> then) {
 
 void Shard::enter_stream(Joining joining) {
   const bool has_public = std::any_of(joining.rooms.begin(), joining.rooms.end(), [](const RoomDecision& room) { return room.is_public; });
-  if (has_public && !info(hub_.stream({joining.ns, ""})).known) {
+  if (has_public && joining.open_to_all == nullptr) {
+    joining.open_to_all = &hub_.stream({joining.ns, ""});
+    ++joining.open_to_all->holders;
+  }
+  if (has_public && !info(*joining.open_to_all).known) {
     const NamespaceId ns = joining.ns;
     return enter_public(ns, [this, joining = std::move(joining)]() mutable { enter_stream(std::move(joining)); });
   }
@@ -162,19 +166,22 @@ void Shard::enter_stream(Joining joining) {
   parts_.broker.enter(ticket, key);
 }
 
-void Shard::abandon_join(Joining& joining) {
-  --joining.stream->holders;
-  idle_streams_.push_back(joining.stream->index);
+void Shard::release_streams(const Joining& joining) {
+  for (hub::Stream* stream : {joining.stream, joining.open_to_all}) {
+    if (stream == nullptr) continue;
+    --stream->holders;
+    idle_streams_.push_back(stream->index);
+  }
 }
 
 void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part) {
   Connection* c = find(joining.id);
-  if (c == nullptr || c->phase != Connection::Phase::active) return abandon_join(joining);
+  if (c == nullptr || c->phase != Connection::Phase::active) return release_streams(joining);
   const NamespaceSettings& ns = settings_->namespaces[joining.ns];
   session::Session& session = *c->session;
   auto wish_id = wishes_[joining.ns]->acquire(joining.wish, session.identity.tenant_id, settings_->limits);
   if (!wish_id) {
-    abandon_join(joining);
+    release_streams(joining);
     refuse(joining.id, *c, joining.request, wish_id.error());
     session.end_wait(ns.name);
     return resume(joining.id);
@@ -194,7 +201,7 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
       add_room(slot, *c, state, room.name, room.is_public);
     }
   }
-  --stream.holders;
+  release_streams(joining);
   counters_->namespaces[joining.ns].connections.add();
 
   const Position current = fanout_.received(stream);
@@ -223,6 +230,8 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
     lane.until = std::max(current.offset, part->next.offset);
     lane.begin_catch_up(*joining.recover);
     take_part(slot, *c, state, lane, *part);
+  } else if (info(stream).behind && !position.epoch.empty()) {  // the broker is away: what was missed comes when it is back
+    outbox(*c, slot).lane(lane_settings(joining.ns)).begin_catch_up(position);
   }
   if (!available_ && info(stream).gap_announced) {
     session::Entry gap;
@@ -418,17 +427,31 @@ void Shard::send_latest(ConnectionId id, NamespaceId ns, std::vector<std::string
   if (!settings_->namespaces[ns].has_latest() || rooms.empty()) return;
   Connection* c = find(id);
   const session::NamespaceState* state = c->session->find(ns);
-  const broker::Ticket ticket = ++last_ticket_;
-  latest_.emplace(ticket, [this, id, ns](std::vector<PublicationPtr> values) {
-    Connection* to = find(id);
-    if (to == nullptr || to->phase != Connection::Phase::active) return;
-    const session::NamespaceState* held = to->session->find(ns);
-    if (held == nullptr) return;
-    for (const PublicationPtr& value : values) {
-      if (const auto rank = seen_in(*held, *value)) push(id.slot, ns, render_entry(*to, value, *rank));
+  const StreamKey own = stream_of(*state).key;
+  auto ask = [&](const StreamKey& stream, std::vector<std::string> of) {
+    if (of.empty()) return;
+    if (!available_) {
+      info(hub_.stream(stream)).latest_due = true;
+      return;
     }
-  });
-  parts_.broker.latest(ticket, stream_of(*state).key, std::move(rooms));
+    const broker::Ticket ticket = ++last_ticket_;
+    latest_.emplace(ticket, [this, id, ns](std::vector<PublicationPtr> values) {
+      Connection* to = find(id);
+      if (to == nullptr || to->phase != Connection::Phase::active) return;
+      const session::NamespaceState* held = to->session->find(ns);
+      if (held == nullptr) return;
+      for (const PublicationPtr& value : values) {
+        if (superseded(*value)) continue;
+        if (const auto rank = seen_in(*held, *value)) push(id.slot, ns, render_entry(*to, value, *rank));
+      }
+    });
+    parts_.broker.latest(ticket, stream, std::move(of));
+  };
+  const auto open_to_all = std::stable_partition(rooms.begin(), rooms.end(), [&](const std::string& room) { return !settings_->is_public_room(room); });
+  std::vector<std::string> shared(open_to_all, rooms.end());
+  rooms.erase(open_to_all, rooms.end());
+  ask(own, std::move(rooms));
+  ask({ns, ""}, std::move(shared));
 }
 
 void Shard::leave_rooms(session::NamespaceState& state) {

@@ -147,7 +147,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) override;
   void on_record(broker::Ticket ticket, std::optional<std::string> value) override;
   void on_points(broker::Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) override;
-  void on_missed(const StreamKey& stream) override;
+  void on_missed(const broker::Missed& missed) override;
   void on_availability(bool available) override;
 
  private:
@@ -161,6 +161,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
     bool known = false;                 // the broker said where it stands, and tells what follows
     bool behind = false;                // publications were missed since: `received` is not where it stands
     bool gap_announced = false;         // of the outage under way
+    bool latest_due = false;            // newest values were asked for while the broker was away
     std::int64_t idle_since_ms = 0;
     std::int64_t last_missed_ms = 0;
   };
@@ -180,6 +181,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
     protocol::Wish wish;
     std::optional<Position> recover;
     hub::Stream* stream = nullptr;                           // held
+    hub::Stream* open_to_all = nullptr;                      // held where a room is public
   };
   struct FormInfo {                      // how one class of connections is written to
     Wire* wire = nullptr;
@@ -316,7 +318,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   /// Calls `then` once publications to the namespace's public rooms are told to this shard.
   void enter_public(NamespaceId ns, std::move_only_function<void()> then);
   void finish_join(Joining joining, std::optional<broker::HistoryPart> part);
-  void abandon_join(Joining& joining);
+  void release_streams(const Joining& joining);
   void on_leave(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view ns);
   /// Also a second `join`, which answers the position too.
   void on_subscribe(ConnectionId id, Connection& c, protocol::Request request);
@@ -367,6 +369,14 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void send_to_broker(Publication publication);
   void send_waiting();
   void apply_policy(Publication& publication);
+  /// Every member goes on by way of history.
+  void read_again(hub::Stream& stream);
+  /// The newest values go to every member again.
+  void latest_again(hub::Stream& stream);
+  /// One that was delivered while the broker was away is numbered, or is not going to be.
+  void forget_provisional(const Publication& publication);
+  /// In each of its rooms a value that was delivered here while the broker was away is going to follow it.
+  [[nodiscard]] bool superseded(const Publication& value) const;
 
   std::shared_ptr<const Settings> settings_;
   Authority authority_;
@@ -434,6 +444,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   Ring<Waiting> outage_queue_;
   std::size_t outage_bytes_ = 0;
   absl::flat_hash_map<std::string, std::uint64_t> provisional_;     // publication id: the number it was delivered under
+  absl::flat_hash_map<std::string, std::string> provisional_latest_;  // stream, room, event, key: id of the newest of them
 
   bool draining_ = false;
   std::int64_t drain_services_ms_ = 0;

@@ -31,6 +31,7 @@ struct Told {
   std::int64_t retry_after_ms = 0;
   StreamKey stream = {};
   bool available = true;
+  Missed lost = {};
 };
 
 class Recorder final : public Listener {
@@ -56,7 +57,7 @@ class Recorder final : public Listener {
   void on_points(Ticket t, std::uint32_t granted, std::int64_t retry) override {
     add({.what = Told::What::points, .ticket = t, .granted = granted, .retry_after_ms = retry});
   }
-  void on_missed(const StreamKey& s) override { add({.what = Told::What::missed, .stream = s}); }
+  void on_missed(const Missed& m) override { add({.what = Told::What::missed, .stream = m.stream, .lost = m}); }
   void on_availability(bool a) override { add({.what = Told::What::availability, .available = a}); }
 
   [[nodiscard]] std::size_t count(Told::What what) const {

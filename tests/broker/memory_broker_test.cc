@@ -146,6 +146,41 @@ TEST(MemoryBroker, ALossIsToldBeforeTheNextPublicationAndBeforeALaterAnswer) {
   EXPECT_EQ(w.door(1).counters().waiting, 0U);
 }
 
+TEST(MemoryBroker, ALossSaysWhatCanStillBeHadAndHowMuchCannot) {
+  MemoryWorld w({.shards = 2, .mailbox_items = 1});
+  const std::string tenant = tenant_at_home_of(w, 1);
+  const StreamKey stream{alerts, tenant};
+  w.enter(0, stream);
+  w.told(0).log.clear();
+  auto unnumbered = [&](bool latest, bool is_volatile) {
+    Publication out = event_of(alerts, tenant, "x");
+    out.policy.history = false;
+    out.policy.latest = latest;
+    out.policy.is_volatile = is_volatile;
+    return out;
+  };
+  w.broker(1).publish(0, event_of(alerts, tenant, "1"));  // fills the mailbox
+  w.broker(1).publish(0, unnumbered(false, true));
+  EXPECT_EQ(w.door(1).counters().waiting, 0U) << "of a volatile one nobody is told";
+  w.broker(1).publish(0, unnumbered(false, false));
+  w.broker(1).publish(0, unnumbered(false, false));
+  w.broker(1).publish(0, unnumbered(true, false));
+  w.settle();
+  ASSERT_EQ(w.told(0).count(Told::What::missed), 1U);
+  const Missed first = w.told(0).log.back().lost;
+  EXPECT_EQ(first.stream, stream);
+  EXPECT_FALSE(first.numbered);
+  EXPECT_TRUE(first.latest);
+  EXPECT_EQ(first.gone, 2U);
+  w.broker(1).publish(0, event_of(alerts, tenant, "2"));
+  w.broker(1).publish(0, event_of(alerts, tenant, "3"));
+  w.settle();
+  const Missed second = w.told(0).log.back().lost;
+  EXPECT_TRUE(second.numbered);
+  EXPECT_FALSE(second.latest);
+  EXPECT_EQ(second.gone, 0U);
+}
+
 TEST(MemoryBroker, AttachesOfManyIdsSpreadOverTheShardsAndAreCounted) {
   MemoryWorld w({.shards = 3});
   for (int n = 0; n < 300; ++n) w.broker(n % 3).attached(IdKind::user, "u" + std::to_string(n), "t1");

@@ -73,7 +73,9 @@ std::string drain(Outbox& box, std::int64_t now_ms = 0) {
   return out;
 }
 
-LaneSettings lane_of(NamespaceId ns, std::uint8_t priority, LanePolicy policy, std::size_t bytes = 1'000'000) { return {ns, priority, policy, bytes}; }
+LaneSettings lane_of(NamespaceId ns, std::uint8_t priority, LanePolicy policy, std::size_t bytes = 1'000'000) {
+  return {ns, priority, policy, bytes};
+}
 
 std::size_t room_for(std::size_t entries, std::size_t text_bytes) { return entries * (sizeof(Entry) + text_bytes); }
 
@@ -135,7 +137,8 @@ TEST(Outbox, WhatTheSocketHasBegunGoesFirstUnchangedWhateverTheSplit) {
 
 TEST(Outbox, OneByteAtATimeGivesTheSameBytes) {
   Outbox box;
-  for (int i = 0; i < 5; ++i) (void)box.lane(lane_of(0, 1, LanePolicy::catch_up)).push(entry({"event" + std::to_string(i) + ' ', 1ULL + i}));
+  for (int i = 0; i < 5; ++i)
+    (void)box.lane(lane_of(0, 1, LanePolicy::catch_up)).push(entry({"event" + std::to_string(i) + ' ', 1ULL + i}));
   TextGaps gaps;
   std::string out, scratch;
   for (int i = 0; i < 200 && box.has_frames(); ++i) {
@@ -196,7 +199,7 @@ TEST(Lane, ExpiredEventsLeaveAsOneGapInTheirPlace) {
 TEST(Lane, AGapInThePlaceOfAnExpiredLatestValueStaysWhenTheNextValueComes) {
   Outbox box;
   Lane& lane = box.lane(lane_of(2, 1, LanePolicy::drop_oldest));
-  (void)lane.push(entry({"old ", 0, "r", "k", true, false, 10}));
+  (void)lane.push(entry({"o ", 0, "r", "k", true, false, 10}));
   (void)lane.next(0, 10);  // a flush that the socket did not take
   EXPECT_EQ(lane.push(entry({"new ", 0, "r", "k", true})), PushResult::queued);
   EXPECT_EQ(drain(box, 10), "[gap 1 expired r]new ");
@@ -205,7 +208,8 @@ TEST(Lane, AGapInThePlaceOfAnExpiredLatestValueStaysWhenTheNextValueComes) {
 TEST(Lane, OverItsBytesTheOldestGoAndOneGapSaysHowMany) {
   Outbox box;
   Lane& lane = box.lane(lane_of(2, 1, LanePolicy::drop_oldest, room_for(8, 3)));
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(lane.push(entry({"v" + std::to_string(i) + ' ', 0, i < 4 ? "a" : "b"})), PushResult::queued);
+  for (int i = 0; i < 8; ++i)
+    EXPECT_EQ(lane.push(entry({"v" + std::to_string(i) + ' ', 0, i < 4 ? "a" : "b"})), PushResult::queued);
   EXPECT_EQ(lane.push(entry({"v8 ", 0, "b"})), PushResult::dropped);
   EXPECT_LE(lane.bytes(), room_for(8, 3));
   const std::uint64_t first = lane.dropped();
@@ -299,6 +303,28 @@ TEST(Lane, ALossOfTheBrokerStaysWhenTheFramesAreGivenUp) {
   PushResult last = PushResult::queued;
   for (std::uint64_t i = 1; last != PushResult::catch_up; ++i) last = lane.push(entry({"a" + std::to_string(i) + ' ', i}));
   EXPECT_EQ(drain(box), "[gap 0 broker]");
+}
+
+TEST(Lane, WhatIsLostBeforeAPositionIsSaidBeforeItWhateverStandsInFront) {
+  Outbox box;
+  Lane& lane = box.lane(lane_of(0, 1, LanePolicy::catch_up, room_for(4, 3)));
+  GapRun away;
+  away.reason = GapReason::broker;
+  lane.push_gap(away);
+  (void)lane.push(entry({"p1 "}));  // provisional: no number yet
+  (void)lane.push(position("(x/1)"));
+  (void)lane.push(entry({"p2 "}));
+  EXPECT_EQ(lane.push(entry({"p3 "})), PushResult::dropped);
+  EXPECT_EQ(drain(box), "[gap 0 broker][gap 1 dropped r](x/1)[gap 2 dropped r]");
+}
+
+TEST(Lane, OfVolatileEventsThatAreDroppedOrExpireNobodyIsTold) {
+  Outbox box;
+  Lane& lane = box.lane(lane_of(2, 1, LanePolicy::drop_oldest, room_for(4, 3)));
+  for (int i = 0; i < 5; ++i) (void)lane.push(entry({"v" + std::to_string(i) + ' ', 0, "r", "", false, i < 2}));
+  (void)lane.push(entry({"o ", 0, "r", "", false, true, 5}));
+  EXPECT_EQ(drain(box, 6), "v2 v3 v4 ");
+  EXPECT_EQ(lane.dropped(), 0U);
 }
 
 TEST(Lane, SheddingMakesRoomAsAnOverflowWould) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,21 +37,59 @@ inline Settings test_settings() {
   return settings;
 }
 
+/// The shard's way to its broker, where a test can do something in between.
+class Gate final : public broker::Broker {
+ public:
+  broker::Broker* to = nullptr;
+  std::function<void()> before_read;  // each time
+  bool holds_enters = false;          // of tenants' streams
+  std::vector<std::pair<broker::Ticket, StreamKey>> held;
+  std::vector<StreamKey> left;
+
+  void publish(broker::Ticket ticket, Publication publication) override { to->publish(ticket, std::move(publication)); }
+  void enter(broker::Ticket ticket, const StreamKey& stream) override {
+    if (!holds_enters || stream.tenant.empty()) return to->enter(ticket, stream);
+    held.emplace_back(ticket, stream);
+  }
+  void leave(const StreamKey& stream) override {
+    left.push_back(stream);
+    to->leave(stream);
+  }
+  void read(broker::Ticket ticket, const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits) override {
+    if (before_read) before_read();
+    to->read(ticket, stream, std::move(since), limits);
+  }
+  void latest(broker::Ticket ticket, const StreamKey& stream, std::vector<std::string> rooms) override {
+    to->latest(ticket, stream, std::move(rooms));
+  }
+  void attached(broker::IdKind kind, std::string_view id, std::string_view tenant) override { to->attached(kind, id, tenant); }
+  void detached(broker::IdKind kind, std::string_view id, std::string_view tenant) override { to->detached(kind, id, tenant); }
+  void tenants_of(broker::Ticket ticket, broker::IdKind kind, std::string_view id) override { to->tenants_of(ticket, kind, id); }
+  void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override { to->keep_record(key, value, ttl_ms); }
+  void take_record(broker::Ticket ticket, std::string_view key) override { to->take_record(ticket, key); }
+  void take_points(broker::Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) override {
+    to->take_points(ticket, name, rate, points);
+  }
+  void on_tick(Now now) override { to->on_tick(now); }
+};
+
 class Node final : public Transport, public Host, public broker::Post {
  public:
   explicit Node(Settings settings = test_settings()) {
     broker::MemoryBrokerSettings stores;
     for (const NamespaceSettings& ns : settings.namespaces) stores.namespaces.push_back({ns.name, ns.history, 0, 0, 0});
     broker_ = std::make_unique<broker::MemoryBroker>(std::move(stores), *this, entropy_);
+    gate.to = &broker_->door(0);
     auth::KeySetBuilder keys;
     EXPECT_TRUE(keys.add_secret(auth::KeyPurpose::user, node_secret));
     auth::PolicyConfig policy;
     policy.shipped_rules = false;
     policy.public_rooms = settings.public_rooms;
     policy.rooms = {{"*", "camera:*", {}, false, true, true}, {"*", "zone:*", {}, false, false, true}};
-    Authority authority{keys.build(), std::make_shared<auth::ClaimRules>(), std::make_shared<auth::ApiKeys>(), *auth::Policy::make(std::move(policy))};
+    Authority authority{keys.build(), std::make_shared<auth::ClaimRules>(), std::make_shared<auth::ApiKeys>(),
+                        *auth::Policy::make(std::move(policy))};
     shard = std::make_unique<Shard>(std::make_shared<const Settings>(std::move(settings)), std::move(authority),
-                                    Shard::Parts{*this, broker_->door(0), *this, entropy_, "test", 0, nullptr}, now);
+                                    Shard::Parts{*this, gate, *this, entropy_, "test", 0, nullptr}, now);
     broker_->door(0).set_listener(*shard);
     broker_->door(0).on_tick(now);
   }
@@ -111,7 +150,9 @@ class Node final : public Transport, public Host, public broker::Post {
       }
       ws::Flow on_ping(std::string_view) override { return ws::Flow::go_on; }
       ws::Flow on_pong(std::string_view) override { return ws::Flow::go_on; }
-      void on_close(std::uint16_t code, std::string_view reason) override { out.push_back("close " + std::to_string(code) + ' ' + std::string(reason)); }
+      void on_close(std::uint16_t code, std::string_view reason) override {
+        out.push_back("close " + std::to_string(code) + ' ' + std::string(reason));
+      }
     } reader;
     std::string bytes = std::exchange(sent[id.slot], {});
     auto& receiver = receivers_[id.slot];
@@ -161,8 +202,9 @@ class Node final : public Transport, public Host, public broker::Post {
   [[nodiscard]] broker::MemoryBroker& memory() { return *broker_; }
 
   Now now{1'000, 1'700'000'000'000};
-  std::map<std::uint32_t, std::string> sent;   // by slot
+  std::map<std::uint32_t, std::string> sent;  // by slot
   std::vector<ConnectionId> closed;
+  Gate gate;
   std::unique_ptr<Shard> shard;
 
  private:

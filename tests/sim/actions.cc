@@ -9,7 +9,6 @@ namespace sparc::sim {
 
 namespace {
 
-
 const std::vector<std::string> held_rooms{"camera:1", "camera:2", "camera:3", "zone:1", "zone:2"};
 
 protocol::Filter filter_of(std::string field, std::vector<std::string> values) {
@@ -37,7 +36,8 @@ void World::choose_filters(NamespaceId ns, Client::Choice& choice) {
   const std::uint64_t filters = random_.below(8);
   if (filters == 0) choice.filters = Filters{Filters::Kind::everything, {}};
   if (filters == 1) choice.filters = Filters{Filters::Kind::list, {filter_of("priority", {"high"})}};
-  if (filters == 2) choice.filters = Filters{Filters::Kind::list, {filter_of("priority", {"low"}), filter_of("type", {"a", "b"})}};
+  if (filters == 2)
+    choice.filters = Filters{Filters::Kind::list, {filter_of("priority", {"low"}), filter_of("type", {"a", "b"})}};
   if (filters == 3 && ns == monitoring) {
     protocol::Filter filter = filter_of("metric", {"cpu", "mem"});
     filter.every_ms = 100 + static_cast<std::uint32_t>(random_.below(200));
@@ -141,8 +141,8 @@ void World::publish() {
   const Pub& made = model_.add(std::move(pub));
   sent_.emplace_back(made.index, full);
   const std::size_t shard = random_.below(nodes_.size());
-  note("publishes " + made.id() + " " + made.event + " on shard " + std::to_string(shard) + " in " + std::string(namespace_name(made.ns)) + " to " + full.front() +
-       (full.size() > 1 ? " and others" : ""));
+  note("publishes " + made.id() + " " + made.event + " on shard " + std::to_string(shard) + " in " +
+       std::string(namespace_name(made.ns)) + " to " + full.front() + (full.size() > 1 ? " and others" : ""));
   send_publication(shard, made, std::move(full));
 }
 
@@ -166,7 +166,8 @@ void World::send_publication(std::size_t shard, const Pub& pub, std::vector<std:
   node.shard->publish(std::move(request), nullptr, [this, index = pub.index](shard::PublishAnswer answer) {
     if (answer.fault) violated("p" + std::to_string(index) + " was refused: " + answer.fault->message);
     if (!answer.position.epoch.empty()) model_.placed("p" + std::to_string(index), answer.position);
-    if (answer.queued && !model_.outage_between(model_.pub(index).published, model_.now)) violated("a publication was queued without an outage");
+    if (answer.queued && !model_.outage_between(model_.pub(index).published, model_.now))
+      violated("a publication was queued without an outage");
   });
 }
 

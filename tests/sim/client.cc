@@ -158,7 +158,9 @@ bool Client::join(NamespaceId ns, Choice choice, bool recover) {
   seat.wishes.push_back({std::move(*wish), model_.now, never});
   Asked asked{Kind::join, ns, choice.rooms, {}, model_.now, false};
   if (recover && ns != video && positions_[ns]) asked.recover = positions_[ns];
-  protocol::Join join{{std::string(namespace_name(ns)), std::move(choice.rooms), std::move(choice.topics), std::move(choice.filters)}, asked.recover};
+  protocol::Join join{
+      {std::string(namespace_name(ns)), std::move(choice.rooms), std::move(choice.topics), std::move(choice.filters)},
+      asked.recover};
   joining_[ns] = std::move(seat);
   busy_[ns] = true;
   send(std::move(join), std::move(asked));
@@ -174,7 +176,8 @@ bool Client::subscribe(NamespaceId ns, Choice choice) {
     auto wish = protocol::apply(seat.wishes.back().wish, choice.topics, choice.filters, model_.vocabulary[ns], {});
     seat.wishes.push_back({std::move(*wish), model_.now, never});
   }
-  protocol::Subscribe wants{std::string(namespace_name(ns)), std::move(choice.rooms), std::move(choice.topics), std::move(choice.filters)};
+  protocol::Subscribe wants{std::string(namespace_name(ns)), std::move(choice.rooms), std::move(choice.topics),
+                            std::move(choice.filters)};
   busy_[ns] = true;
   if (random_.below(4) == 0) {
     send(protocol::Join{std::move(wants), {}}, std::move(asked));
@@ -242,7 +245,8 @@ ws::Flow Client::on_message(ws::MessageType type, std::string_view payload) {
 }
 
 void Client::on_close(std::uint16_t code, std::string_view reason) {
-  if (!closing_ && code != 4008 && code != 1012) violated(name_ + " was closed with " + std::to_string(code) + ": " + std::string(reason));
+  if (!closing_ && code != 4008 && code != 1012)
+    violated(name_ + " was closed with " + std::to_string(code) + ": " + std::string(reason));
 }
 
 Seat& Client::seat_of(std::string_view ns, std::string_view what) {
@@ -264,7 +268,8 @@ void Client::on_push(const native::Push& push) {
   } else if (const auto* error = std::get_if<native::ErrorReply>(&push)) {
     on_error(*error);
   } else if (const auto* welcome = std::get_if<native::Welcome>(&push)) {
-    if (welcome->tenant_id != persona_.tenant || welcome->user_id != persona_.user) violated(name_ + " was welcomed as somebody else");
+    if (welcome->tenant_id != persona_.tenant || welcome->user_id != persona_.user)
+      violated(name_ + " was welcomed as somebody else");
     welcomed_ = true;
   } else if (std::holds_alternative<native::Ping>(push)) {
     send_text("{\"type\":\"pong\"}");
@@ -305,6 +310,7 @@ void Client::on_join_reply(const Asked& asked, std::string_view data) {
   if (!asked.recover) return;
   seat.recovery = Seat::Recovery{*asked.recover, reply->recovered, model_.now, model_.outage_between(asked.at, model_.now)};
   recoveries += reply->recovered ? 1 : 0;
+  seat.until = reply->until;
   if (reply->recovered && seat.at != *asked.recover) violated(name_ + " was recovered, but not from where it was");
 }
 

@@ -58,7 +58,7 @@ class Client final : private ws::ReceiverHandler {
   [[nodiscard]] std::size_t unanswered() const { return requests_.size(); }
   [[nodiscard]] const Persona& persona() const { return persona_; }
   [[nodiscard]] const std::string& name() const { return name_; }
-  bool slow = false;                    // reads seldom
+  bool slow = false;  // reads seldom
 
   /// Seats that are over; the model checks them at the end.
   std::vector<Seat> past;
@@ -111,8 +111,8 @@ class Client final : private ws::ReceiverHandler {
   std::map<std::int64_t, Asked> requests_;
   bool busy_[namespaces_count] = {};
   std::optional<Seat> joined_[namespaces_count];
-  std::optional<Seat> joining_[namespaces_count];       // asked, not answered
-  std::optional<Position> positions_[namespaces_count]; // kept over connections
+  std::optional<Seat> joining_[namespaces_count];        // asked, not answered
+  std::optional<Position> positions_[namespaces_count];  // kept over connections
 };
 
 /// Names of the simulated namespaces.

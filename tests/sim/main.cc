@@ -12,7 +12,7 @@ namespace {
 struct Options {
   std::uint64_t first = 1;
   std::uint64_t seeds = 1;
-  std::size_t steps = 0;   // 0: as the plan says
+  std::size_t steps = 0;  // 0: as the plan says
   bool trace = false;
   bool keep_going = false;
 };
@@ -76,15 +76,18 @@ int main(int argc, char** argv) {
       add(sum, world.totals());
     } catch (const sparc::sim::Violation& violation) {
       ++failed;
-      std::printf("seed %llu: %s\n  (%s)\n  sparc-sim --seed %llu --trace\n", static_cast<unsigned long long>(seed), violation.what(), plan.text().c_str(),
-                  static_cast<unsigned long long>(seed));
+      std::printf("seed %llu: %s\n  (%s)\n  sparc-sim --seed %llu --trace\n", static_cast<unsigned long long>(seed),
+                  violation.what(), plan.text().c_str(), static_cast<unsigned long long>(seed));
       if (!options.keep_going) return 1;
     }
   }
   auto number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
-  std::printf("%llu seeds, %llu failed: %llu publications, %llu events, %llu owed events checked, %llu connects, %llu recoveries, %llu sends, "
-              "%llu catch-ups, %llu losses between shards, %llu errors\n",
-              number(options.seeds), number(failed), number(sum.publications), number(sum.events), number(sum.losses_checked), number(sum.connects),
-              number(sum.recoveries), number(sum.sends), number(sum.catch_ups), number(sum.missed), number(sum.errors));
+  std::printf(
+      "%llu seeds, %llu failed: %llu publications, %llu events, %llu owed events checked, %llu connects, %llu recoveries, %llu "
+      "sends, "
+      "%llu catch-ups, %llu losses between shards, %llu errors\n",
+      number(options.seeds), number(failed), number(sum.publications), number(sum.events), number(sum.losses_checked),
+      number(sum.connects), number(sum.recoveries), number(sum.sends), number(sum.catch_ups), number(sum.missed),
+      number(sum.errors));
   return failed == 0 ? 0 : 1;
 }

@@ -20,11 +20,11 @@ struct Link {
   std::uint16_t shard = 0;
   ConnectionId id;
   std::string to_server, to_client;
-  std::size_t window = 65'536;   // what the network holds of to_client before sends are short
-  bool blocked = false;          // a send was short: on_writable is due
-  bool paused = false;           // the server does not read
-  bool server_closed = false;    // the client reads what is left, then the end
-  bool client_gone = false;      // reset: sends break, on_closed is due
+  std::size_t window = 65'536;  // what the network holds of to_client before sends are short
+  bool blocked = false;         // a send was short: on_writable is due
+  bool paused = false;          // the server does not read
+  bool server_closed = false;   // the client reads what is left, then the end
+  bool client_gone = false;     // reset: sends break, on_closed is due
 };
 
 /// The sockets of one shard.
@@ -62,7 +62,7 @@ class SimTransport final : public shard::Transport {
 
  private:
   SeededEntropy random_;
-  unsigned short_send_of_;                          // one send of so many is short without need; 0: none
+  unsigned short_send_of_;  // one send of so many is short without need; 0: none
   std::map<std::uint32_t, std::shared_ptr<Link>> links_;
 };
 

@@ -60,7 +60,9 @@ shard::Authority authority_of() {
   auth::PolicyConfig policy;
   policy.shipped_rules = false;
   policy.public_rooms = public_rooms;
-  policy.rooms = {{"*", "camera:*", {}, false, true, true}, {"alerts", "zone:*", {}, false, false, false}, {"*", "zone:*", {}, false, false, true}};
+  policy.rooms = {{"*", "camera:*", {}, false, true, true},
+                  {"alerts", "zone:*", {}, false, false, false},
+                  {"*", "zone:*", {}, false, false, true}};
   authority.policy = *auth::Policy::make(std::move(policy));
   return authority;
 }
@@ -96,10 +98,12 @@ Plan Plan::of(std::uint64_t seed) {
 }
 
 std::string Plan::text() const {
-  return "shards " + std::to_string(shards) + ", clients " + std::to_string(clients) + ", slices of " + std::to_string(slice_sends) + ", mailboxes of " +
-         std::to_string(mailbox_items) + ", lanes of " + std::to_string(lane_bytes) + " B, history of " + std::to_string(history_entries) +
-         (outages ? ", outages" : "") + (forgets ? ", forgetting" : "") + (deflate ? ", deflate" : "") +
-         (video_policy == session::LanePolicy::disconnect ? ", slow readers of video are closed" : "") + (batch_ms != 0 ? ", batches" : "");
+  return "shards " + std::to_string(shards) + ", clients " + std::to_string(clients) + ", slices of " +
+         std::to_string(slice_sends) + ", mailboxes of " + std::to_string(mailbox_items) + ", lanes of " +
+         std::to_string(lane_bytes) + " B, history of " + std::to_string(history_entries) + (outages ? ", outages" : "") +
+         (forgets ? ", forgetting" : "") + (deflate ? ", deflate" : "") +
+         (video_policy == session::LanePolicy::disconnect ? ", slow readers of video are closed" : "") +
+         (batch_ms != 0 ? ", batches" : "");
 }
 
 World::World(const Plan& plan, Trace trace)
@@ -141,7 +145,8 @@ void World::build() {
     persona.user = "u" + std::to_string(random_.below(4));
     if (chance(2)) persona.organization = "o1";
     if (chance(2)) persona.roles = {"operator"};
-    persona.token = auth::sign_hs256(secret, auth::claims_json(auth::UserClaims{persona.user, persona.tenant, persona.organization, persona.roles, 0}, now_));
+    persona.token = auth::sign_hs256(
+        secret, auth::claims_json(auth::UserClaims{persona.user, persona.tenant, persona.organization, persona.roles, 0}, now_));
     clients_.push_back(std::make_unique<Client>("c" + std::to_string(i), std::move(persona), model_, plan_.seed * 41 + i));
     clients_.back()->slow = chance(plan_.slow_of);
   }
@@ -158,6 +163,7 @@ bool World::post(std::uint16_t from, std::uint16_t to, broker::Message& message)
 void World::run() {
   for (std::size_t i = 0; i < plan_.steps; ++i) step();
   quiet();
+  ask_values();
   check_end();
   leave_all();
 }
@@ -286,7 +292,8 @@ void World::open(Client& client) {
   node.transport->open(link);
   client.connect(std::move(link), plan_.deflate && chance(2));
   ++connects_;
-  note(client.name() + " of " + client.persona().tenant + " connects to shard " + std::to_string(index) + " slot " + std::to_string(id->slot));
+  note(client.name() + " of " + client.persona().tenant + " connects to shard " + std::to_string(index) + " slot " +
+       std::to_string(id->slot));
 }
 
 void World::quiet() {
@@ -320,7 +327,22 @@ void World::settle() {
   }
 }
 
+void World::ask_values() {
+  std::vector<std::string> rooms = {"system", "org:o1", "role:operator", "camera:1", "camera:2", "camera:3", "zone:1", "zone:2"};
+  for (int user = 0; user < 4; ++user) rooms.push_back("user:u" + std::to_string(user));
+  for (NamespaceId ns = 0; ns < namespaces_count; ++ns) {
+    nodes_[0]->tap->ask_values({ns, ""}, rooms);
+    for (const std::string& tenant : tenants()) {
+      std::vector<std::string> of = rooms;
+      of.push_back("tenant:" + tenant);
+      nodes_[0]->tap->ask_values({ns, tenant}, std::move(of));
+    }
+  }
+  settle();
+}
+
 void World::check_end() {
+  model_.check_streams();
   for (auto& client : clients_) {
     if (client->ready() && client->unanswered() != 0) violated(client->name() + " was not answered");
     client->finish();
@@ -349,7 +371,8 @@ void World::leave_all() {
     node.shard->for_each_room([&](const shard::Shard::RoomInfo&) { ++rooms_left; });
     if (node.shard->connections() != 0) violated(where + std::to_string(node.shard->connections()) + " connections");
     if (rooms_left != 0) violated(where + std::to_string(rooms_left) + " rooms");
-    if (node.shard->counters().outbox_bytes.get() != 0) violated(where + "frames of " + std::to_string(node.shard->counters().outbox_bytes.get()) + " bytes");
+    if (node.shard->counters().outbox_bytes.get() != 0)
+      violated(where + "frames of " + std::to_string(node.shard->counters().outbox_bytes.get()) + " bytes");
     if (node.shard->counters().outage_queue.get() != 0) violated(where + "publications for the broker");
     if (!node.tap->entered().empty()) violated(where + "entered stream " + *node.tap->entered().begin());
     if (node.host->admitted != 0 || node.host->joined != 0) violated(where + "sessions that were admitted or announced");
@@ -399,14 +422,20 @@ void Tap::leave(const StreamKey& stream) {
   door_.leave(stream);
 }
 void Tap::read(broker::Ticket ticket, const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits) {
-  if (trace) trace("  shard " + std::to_string(shard_) + " reads " + name_of(stream) + (since ? " from " + since->epoch + "/" + std::to_string(since->offset) : ""));
+  if (trace)
+    trace("  shard " + std::to_string(shard_) + " reads " + name_of(stream) +
+          (since ? " from " + since->epoch + "/" + std::to_string(since->offset) : ""));
   limits.entries_max = std::min<std::size_t>(limits.entries_max, 5);
   door_.read(ticket, stream, std::move(since), limits);
 }
-void Tap::latest(broker::Ticket ticket, const StreamKey& stream, std::vector<std::string> rooms) { door_.latest(ticket, stream, std::move(rooms)); }
+void Tap::latest(broker::Ticket ticket, const StreamKey& stream, std::vector<std::string> rooms) {
+  door_.latest(ticket, stream, std::move(rooms));
+}
 
 void Tap::on_publication(PublicationPtr publication) {
-  if (trace) trace("  shard " + std::to_string(shard_) + " is told " + publication->id + " at " + publication->epoch + "/" + std::to_string(publication->offset));
+  if (trace)
+    trace("  shard " + std::to_string(shard_) + " is told " + publication->id + " at " + publication->epoch + "/" +
+          std::to_string(publication->offset));
   model_.told(shard_, *publication);
   listener_->on_publication(std::move(publication));
 }
@@ -420,15 +449,28 @@ void Tap::on_published(broker::Ticket ticket, broker::Published result) {
 }
 void Tap::on_history(broker::Ticket ticket, broker::HistoryPart part) {
   if (trace) {
-    trace("  shard " + std::to_string(shard_) + " reads " + std::to_string(part.entries.size()) + " entries to " + part.next.epoch + "/" +
-          std::to_string(part.next.offset) + (part.complete ? ", complete" : ""));
+    trace("  shard " + std::to_string(shard_) + " reads " + std::to_string(part.entries.size()) + " entries to " +
+          part.next.epoch + "/" + std::to_string(part.next.offset) + (part.complete ? ", complete" : ""));
   }
   listener_->on_history(ticket, std::move(part));
 }
-void Tap::on_missed(const StreamKey& stream) {
-  if (trace) trace("  shard " + std::to_string(shard_) + " missed some of " + name_of(stream));
-  model_.missed(shard_, stream);
-  listener_->on_missed(stream);
+void Tap::on_missed(const broker::Missed& missed) {
+  if (trace) {
+    trace("  shard " + std::to_string(shard_) + " missed some of " + name_of(missed.stream) +
+          (missed.numbered ? ", numbered" : "") + (missed.latest ? ", latest" : "") +
+          (missed.gone != 0 ? ", " + std::to_string(missed.gone) + " others" : ""));
+  }
+  model_.missed(shard_, missed);
+  listener_->on_missed(missed);
+}
+void Tap::ask_values(const StreamKey& stream, std::vector<std::string> rooms) {
+  const broker::Ticket ticket = asked_here + asked_.size();
+  asked_[ticket] = stream;
+  door_.latest(ticket, stream, std::move(rooms));
+}
+void Tap::on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) {
+  if (ticket >= asked_here) return model_.keeps(asked_[ticket], values);
+  listener_->on_latest(ticket, std::move(values));
 }
 
 // The node.
@@ -440,7 +482,8 @@ std::expected<void, Fault> SimHost::admit(const Identity&) {
 
 void SimHost::client_event(shard::ClientEvent event) { events.push_back(std::move(event)); }
 
-void SimHost::presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) {
+void SimHost::presence(StreamKey stream, std::string room,
+                       std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) {
   std::vector<shard::PresenceEntry> users;
   for (std::size_t i = 0; i < world_.shards(); ++i) {
     for (const shard::PresenceEntry& entry : world_.shard(i).presence_of(stream, room)) users.push_back(entry);

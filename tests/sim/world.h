@@ -27,11 +27,11 @@ struct Plan {
   std::size_t lane_bytes = 8'192;
   std::size_t history_entries = 1'000;
   unsigned short_send_of = 8;
-  unsigned slow_of = 3;            // one client in so many reads seldom
+  unsigned slow_of = 3;  // one client in so many reads seldom
   bool outages = false;
   bool forgets = false;
   bool deflate = false;
-  bool lossy = false;              // mailboxes may fill
+  bool lossy = false;  // mailboxes may fill
   session::LanePolicy video_policy = session::LanePolicy::drop_oldest;
   std::uint32_t batch_ms = 0;
 
@@ -57,7 +57,11 @@ class Tap final : public broker::Broker, public broker::Listener {
   void latest(broker::Ticket ticket, const StreamKey& stream, std::vector<std::string> rooms) override;
   void attached(broker::IdKind kind, std::string_view id, std::string_view tenant) override { door_.attached(kind, id, tenant); }
   void detached(broker::IdKind kind, std::string_view id, std::string_view tenant) override { door_.detached(kind, id, tenant); }
-  void tenants_of(broker::Ticket ticket, broker::IdKind kind, std::string_view id) override { door_.tenants_of(ticket, kind, id); }
+  void tenants_of(broker::Ticket ticket, broker::IdKind kind, std::string_view id) override {
+    door_.tenants_of(ticket, kind, id);
+  }
+  void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override { door_.keep_record(key, value, ttl_ms); }
+  void take_record(broker::Ticket ticket, std::string_view key) override { door_.take_record(ticket, key); }
   void take_points(broker::Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) override {
     door_.take_points(ticket, name, rate, points);
   }
@@ -67,23 +71,30 @@ class Tap final : public broker::Broker, public broker::Listener {
   void on_published(broker::Ticket ticket, broker::Published result) override;
   void on_entered(broker::Ticket ticket, broker::StreamState state) override { listener_->on_entered(ticket, std::move(state)); }
   void on_history(broker::Ticket ticket, broker::HistoryPart part) override;
-  void on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) override { listener_->on_latest(ticket, std::move(values)); }
-  void on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) override { listener_->on_tenants(ticket, std::move(tenants)); }
+  void on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) override;
+  void on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) override {
+    listener_->on_tenants(ticket, std::move(tenants));
+  }
   void on_record(broker::Ticket ticket, std::optional<std::string> value) override { listener_->on_record(ticket, std::move(value)); }
   void on_points(broker::Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) override {
     listener_->on_points(ticket, granted, retry_after_ms);
   }
-  void on_missed(const StreamKey& stream) override;
+  void on_missed(const broker::Missed& missed) override;
   void on_availability(bool available) override { listener_->on_availability(available); }
+
+  /// Tells the model what values the stream keeps.
+  void ask_values(const StreamKey& stream, std::vector<std::string> rooms);
 
   Trace trace;
 
  private:
+  static constexpr broker::Ticket asked_here = broker::Ticket{1} << 63;
   std::uint16_t shard_;
   broker::Broker& door_;
   Model& model_;
   broker::Listener* listener_ = nullptr;
   std::map<broker::Ticket, std::string> publishing_;
+  std::map<broker::Ticket, StreamKey> asked_;
   std::set<std::string> entered_;
 };
 
@@ -107,7 +118,8 @@ class SimHost final : public shard::Host {
   void client_connected(const shard::ClientInfo&, NamespaceId) override { ++joined; }
   void client_disconnected(const shard::ClientInfo&, NamespaceId, std::string_view) override { --joined; }
   void message_sent(NamespaceId, std::string_view) override {}
-  void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
+  void presence(StreamKey stream, std::string room,
+                std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
   void access(const Access&) override {}
   void audit(std::string_view, const Identity&, std::string_view) override {}
 
@@ -131,7 +143,8 @@ class World final : public broker::Post {
   [[nodiscard]] shard::Shard& shard(std::size_t index) { return *nodes_[index]->shard; }
   [[nodiscard]] Model& model() { return model_; }
   struct Totals {
-    std::uint64_t publications = 0, events = 0, losses_checked = 0, connects = 0, recoveries = 0, sends = 0, missed = 0, catch_ups = 0, errors = 0;
+    std::uint64_t publications = 0, events = 0, losses_checked = 0, connects = 0, recoveries = 0, sends = 0, missed = 0,
+                  catch_ups = 0, errors = 0;
   };
   [[nodiscard]] Totals totals();
 
@@ -142,7 +155,7 @@ class World final : public broker::Post {
     std::unique_ptr<Tap> tap;
     std::unique_ptr<SeededEntropy> entropy;
     std::unique_ptr<shard::Shard> shard;
-    std::deque<std::pair<std::uint16_t, broker::Message>> mail[8];   // by sender
+    std::deque<std::pair<std::uint16_t, broker::Message>> mail[8];  // by sender
     std::size_t mail_items = 0;
   };
   bool post(std::uint16_t from, std::uint16_t to, broker::Message& message) override;
@@ -159,6 +172,7 @@ class World final : public broker::Post {
   void pump(Node& node, bool everything);
   void advance(std::int64_t ms);
   void quiet();
+  void ask_values();
   void settle();
   void check_end();
   void leave_all();
@@ -171,7 +185,9 @@ class World final : public broker::Post {
   void choose_filters(NamespaceId ns, Client::Choice& choice);
   [[nodiscard]] bool chance(std::uint64_t of) { return random_.below(of) == 0; }
   template <class T>
-  const T& pick(const std::vector<T>& items) { return items[random_.below(items.size())]; }
+  const T& pick(const std::vector<T>& items) {
+    return items[random_.below(items.size())];
+  }
   void send_publication(std::size_t shard, const Pub& pub, std::vector<std::string> full_rooms);
 
   Plan plan_;
@@ -183,7 +199,7 @@ class World final : public broker::Post {
   std::unique_ptr<broker::MemoryBroker> broker_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<std::pair<std::size_t, std::vector<std::string>>> sent_;   // publications with their full room names, for retries
+  std::vector<std::pair<std::size_t, std::vector<std::string>>> sent_;  // publications with their full room names, for retries
   bool available_ = true;
   std::uint64_t connects_ = 0;
 };

@@ -259,7 +259,7 @@ void MemoryBroker::Door::tell(Message& message) {
     void operator()(TenantsAnswer& a) const { to.on_tenants(a.ticket, std::move(a.tenants)); }
     void operator()(RecordAnswer& a) const { to.on_record(a.ticket, std::move(a.value)); }
     void operator()(PointsAnswer& a) const { to.on_points(a.ticket, a.granted, a.retry_after_ms); }
-    void operator()(MissedNotice& a) const { to.on_missed(a.stream); }
+    void operator()(MissedNotice& a) const { to.on_missed(a.missed); }
     void operator()(AvailabilityNotice& a) const { to.on_availability(a.available); }
   };
   std::visit(Teller{*listener_}, std::get<std::unique_ptr<Answer>>(message)->what);

@@ -107,7 +107,7 @@ class MemoryBroker::Door final : public Broker, private HomePart::Out {
     StreamCounters streams;
     Directory::Counters directory;
     RecordStore::Counters records;
-    std::uint64_t publications_lost = 0;     // on the way to other shards; each is covered by an on_missed there
+    std::uint64_t publications_lost = 0;     // on the way to other shards; but for volatile ones, an on_missed there covers each
     std::uint64_t publications_refused = 0;  // too many waited for their home
     std::uint64_t points_unbounded = 0;      // granted because there were too many buckets
     std::size_t waiting = 0;                 // messages for full mailboxes

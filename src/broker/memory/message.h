@@ -92,7 +92,7 @@ struct PointsAnswer {
   std::int64_t retry_after_ms = 0;
 };
 struct MissedNotice {
-  StreamKey stream;
+  Missed missed;
 };
 struct AvailabilityNotice {
   bool available = true;

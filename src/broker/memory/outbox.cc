@@ -1,15 +1,13 @@
 #include "broker/memory/outbox.h"
 
-#include <optional>
-
 namespace sparc::broker {
 namespace {
 
-std::optional<StreamKey> noticed_by(const Message& message) {
+Missed* missed_in(const Message& message) {
   const auto* answer = std::get_if<std::unique_ptr<Answer>>(&message);
-  if (answer == nullptr) return std::nullopt;
-  const auto* notice = std::get_if<MissedNotice>(&(*answer)->what);
-  return notice == nullptr ? std::nullopt : std::optional(notice->stream);
+  if (answer == nullptr) return nullptr;
+  auto* notice = std::get_if<MissedNotice>(&(*answer)->what);
+  return notice == nullptr ? nullptr : &notice->missed;
 }
 
 }  // namespace
@@ -41,15 +39,33 @@ void Outbox::send_publication(const StreamKey& stream, const PublicationPtr& pub
   Message message = publication;
   if (flush() && post_.post(from_, to_, message)) return;
   ++lost_;
-  if (noticed_.insert(stream).second) queue_.push_back({std::make_unique<Answer>(Answer{MissedNotice{stream}}), 0});
+  if (!publication->policy.is_volatile) note(stream, *publication);
+}
+
+void Outbox::note(const StreamKey& stream, const Publication& lost) {
+  Missed*& missed = noticed_[stream];
+  if (missed == nullptr) {
+    queue_.push_back({std::make_unique<Answer>(Answer{MissedNotice{{.stream = stream}}}), 0});
+    missed = missed_in(queue_.back().message);
+  }
+  if (lost.offset != 0) {
+    missed->numbered = true;
+  } else if (lost.policy.latest) {
+    missed->latest = true;
+  } else {
+    ++missed->gone;
+  }
 }
 
 bool Outbox::flush() {
   while (!queue_.empty()) {
     Waiting& first = queue_.front();
-    const std::optional<StreamKey> noticed = noticed_by(first.message);  // before the message is moved away
+    // A notice that leaves grows no more; of its stream there may be another, behind an answer.
+    const Missed* missed = missed_in(first.message);
+    auto noticed = missed != nullptr ? noticed_.find(missed->stream) : noticed_.end();
+    if (noticed != noticed_.end() && noticed->second != missed) noticed = noticed_.end();
     if (!post_.post(from_, to_, first.message)) return false;
-    if (noticed) noticed_.erase(*noticed);
+    if (noticed != noticed_.end()) noticed_.erase(noticed);
     if (first.publish_bytes > 0) {
       --publishes_;
       publish_bytes_ -= first.publish_bytes;

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "base/limits.h"
 #include "broker/memory/message.h"
@@ -11,7 +11,7 @@
 namespace sparc::broker {
 
 /// The way from one shard to another. Where the mailbox is full, requests and answers wait here in order and are retried at each
-/// call; a publication is lost, and a notice of it takes its place in the queue.
+/// call; a publication is lost, and unless it is volatile a notice of it takes its place in the queue.
 ///
 /// Order:    what waits here is sent before anything newer, so a shard is told in the order in which things happened at the home.
 /// Loss:     a notice stands behind every answer about its stream that was given before the loss, so that no answer covers one
@@ -44,6 +44,7 @@ class Outbox {
     std::size_t publish_bytes = 0;  // of a publish request; else 0
   };
   void send(Message message, std::size_t publish_bytes = 0);
+  void note(const StreamKey& stream, const Publication& lost);
 
   Post& post_;
   std::uint16_t from_;
@@ -53,7 +54,7 @@ class Outbox {
   std::deque<Waiting> queue_;
   std::size_t publishes_ = 0;  // of queue_
   std::size_t publish_bytes_ = 0;
-  std::unordered_set<StreamKey, StreamKeyHash> noticed_;  // their notice is in queue_, behind every answer about them
+  std::unordered_map<StreamKey, Missed*, StreamKeyHash> noticed_;  // in queue_, behind every answer about the stream
   std::uint64_t lost_ = 0;
 };
 
