@@ -1,6 +1,7 @@
 #include "protocol/view_subscription.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -40,6 +41,22 @@ void constrain(Filter& filter, std::string_view field, const Strings& values) {
 void set_filter(Choice<Filter>& filters, Filter filter) {
   filters.kind = filter.fields.empty() && filter.every_ms == 0 ? Choice<Filter>::Kind::everything : Choice<Filter>::Kind::list;
   if (filters.kind == Choice<Filter>::Kind::list) filters.items = {std::move(filter)};
+}
+
+/// A field that is named in both words must be in both lists.
+void merge_equal_names(Filter& filter) {
+  auto& fields = filter.fields;
+  for (std::size_t i = 1; i < fields.size();) {
+    if (fields[i].first != fields[i - 1].first) {
+      ++i;
+      continue;
+    }
+    std::vector<Scalar> both;
+    const auto &a = fields[i - 1].second, &b = fields[i].second;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+    fields[i - 1].second = std::move(both);
+    fields.erase(fields.begin() + static_cast<std::ptrdiff_t>(i));
+  }
 }
 
 bool is_topic(const FilterVocabulary& vocabulary, std::string_view name) {
@@ -117,6 +134,7 @@ void name_fields(Choice<Filter>& filters, const FilterVocabulary& vocabulary) {
     }
     std::erase_if(filter.fields, [](const auto& field) { return field.first.empty(); });
     std::sort(filter.fields.begin(), filter.fields.end());
+    merge_equal_names(filter);
     if (filter.fields.empty() && filter.every_ms == 0) filters.kind = Choice<Filter>::Kind::everything;
   }
   if (filters.kind == Choice<Filter>::Kind::everything) filters.items.clear();

@@ -75,6 +75,14 @@ Result<void> add_keys(auth::KeySetBuilder& builder, auth::KeyPurpose purpose, co
   return {};
 }
 
+/// What older clients know the refusal of a shipped rule by, while its roles are the shipped ones.
+std::string refusal_of(const std::string& ns, const config::EventRule& rule) {
+  for (auth::EventRule& shipped : auth::shipped_events()) {
+    if (shipped.ns == ns && shipped.pattern == rule.pattern && shipped.roles == rule.send_roles) return std::move(shipped.refusal);
+  }
+  return {};
+}
+
 Result<std::shared_ptr<const auth::Policy>> policy_of(const config::Config& config) {
   auth::PolicyConfig policy;
   policy.public_rooms = config.public_rooms;
@@ -88,7 +96,7 @@ Result<std::shared_ptr<const auth::Policy>> policy_of(const config::Config& conf
   for (const config::Namespace& ns : config.namespaces) {
     if (!ns.roles.empty()) policy.namespaces.push_back({ns.name, ns.roles});
     for (const config::EventRule& rule : ns.events) {
-      if (!rule.send_roles.empty() || rule.ownership) policy.events.push_back({ns.name, rule.pattern, rule.send_roles, rule.ownership, ""});
+      if (!rule.send_roles.empty() || rule.ownership) policy.events.push_back({ns.name, rule.pattern, rule.send_roles, rule.ownership, refusal_of(ns.name, rule)});
     }
   }
   for (auth::EventRule& rule : auth::shipped_events()) policy.events.push_back(std::move(rule));

@@ -73,9 +73,6 @@ void RawWsWire::ask(ConnectionId id, Connection& c, protocol::Command command) {
 
 void RawWsWire::welcome(ConnectionId id, Connection& c) {
   RawWsPeer& peer = *c.rawws();
-  std::string json;
-  rawws::append_connection(json, uuid(shard_.parts_.entropy), rawws::names_of(*peer.view, c.session->identity, peer.channels));
-  say(id, c, json);
   std::vector<std::string> names;
   for (const std::string& ns : peer.view->namespaces) {
     if (shard_.settings_->find_namespace(ns)) names.push_back(ns);
@@ -91,9 +88,34 @@ void RawWsWire::welcome(ConnectionId id, Connection& c) {
   }
 }
 
+/// Greeted only now: what is published from here on arrives.
+void RawWsWire::joined(ConnectionId id, Connection& c) {
+  RawWsPeer& peer = *c.rawws();
+  peer.greeted = true;
+  std::string json;
+  rawws::append_connection(json, uuid(shard_.parts_.entropy), rawws::names_of(*peer.view, c.session->identity, peer.channels));
+  say(id, c, json);
+  for (const std::string& text : std::exchange(peer.early, {})) {
+    Connection* now = shard_.find(id);
+    if (now == nullptr || now->phase != Phase::active) return;
+    handle(id, *now, text);
+  }
+}
+
 void RawWsWire::on_message(ConnectionId id, Connection& c, ws::MessageType type, std::string_view payload) {
-  if (c.phase != Phase::active) return;  // an identity is being looked up; before it there is nothing to ask for
   if (type == ws::MessageType::binary) return shard_.counters_->ignored_messages.add();
+  RawWsPeer& peer = *c.rawws();
+  if (peer.greeted) return handle(id, c, payload);
+  const Limits& limits = shard_.settings_->limits;
+  peer.early_bytes += payload.size();
+  if (peer.early.size() >= limits.connection_parked_frames_max || peer.early_bytes > limits.connection_parked_bytes_max) {
+    return shard_.fail(id, c,
+                       {Code::RATE_LIMITED, "too many messages before the first answer (limits.connection_parked_frames_max)"});
+  }
+  peer.early.emplace_back(payload);
+}
+
+void RawWsWire::handle(ConnectionId id, Connection& c, std::string_view payload) {
   auto message = rawws::decode(payload);
   std::string json;
   if (!message) {
@@ -105,7 +127,9 @@ void RawWsWire::on_message(ConnectionId id, Connection& c, ws::MessageType type,
     const protocol::ChannelSet granted = rawws::granted(*peer.view, c.session->identity, subscribe->channels);
     if (!shard_.within_rates(id, c, std::nullopt, std::nullopt)) return;
     hold(id, c, peer.channels | granted);
-    rawws::append_subscribed(json, rawws::names_of(*peer.view, c.session->identity, granted));
+    std::erase_if(subscribe->channels,
+                  [&](const std::string& name) { return rawws::granted(*peer.view, c.session->identity, {name}) == 0; });
+    rawws::append_subscribed(json, subscribe->channels);
     say(id, c, json);
     if (!subscribe->filters.present()) return;
     for (const std::string& ns : peer.view->namespaces) {
@@ -138,19 +162,18 @@ void RawWsWire::hold(ConnectionId id, Connection& c, protocol::ChannelSet channe
   shard_.change_form(id, c, form_of(peer));
 }
 
-void RawWsWire::reply(ConnectionId, Connection& c, std::int64_t request, std::string_view) {
+void RawWsWire::reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view) {
   RawWsPeer& peer = *c.rawws();
-  if (std::erase(peer.joins, request) != 0) {
-    --peer.joins_left;
-    ++peer.joins_done;
-  }
+  if (std::erase(peer.joins, request) == 0) return;
+  ++peer.joins_done;
+  if (--peer.joins_left == 0) joined(id, c);
 }
 
 void RawWsWire::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
   RawWsPeer& peer = *c.rawws();
   if (request && std::erase(peer.joins, *request) != 0) {
-    if (--peer.joins_left == 0 && peer.joins_done == 0) shard_.fail(id, c, fault);
-    return;
+    if (--peer.joins_left != 0) return;
+    return peer.joins_done == 0 ? shard_.fail(id, c, fault) : joined(id, c);
   }
   std::string json;
   rawws::append_error(json, fault);

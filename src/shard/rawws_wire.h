@@ -20,7 +20,10 @@ struct RawWsPeer final : Speaks {
   protocol::ChannelSet channels = 0;
   bool token_missing = false;
   std::uint16_t joins_left = 0, joins_done = 0;
-  std::int64_t requests = 0;        // numbers given
+  std::int64_t requests = 0;       // numbers given
+  bool greeted = false;            // `connection` was sent
+  std::vector<std::string> early;  // messages before that: who sends at once loses none, and is greeted first
+  std::size_t early_bytes = 0;
   std::vector<std::int64_t> joins;  // requests that are joins
 };
 
@@ -54,6 +57,8 @@ class RawWsWire final : public Wire {
   void append_gap(std::string& out, std::uint16_t form, NamespaceId ns, const session::GapRun& gap) override;
 
  private:
+  void joined(ConnectionId id, Connection& c);
+  void handle(ConnectionId id, Connection& c, std::string_view text);
   void hold(ConnectionId id, Connection& c, protocol::ChannelSet channels);
   void say(ConnectionId id, Connection& c, std::string_view json);
   [[nodiscard]] std::uint16_t form_of(const RawWsPeer& peer);

@@ -203,7 +203,8 @@ class Handle(ServiceTest):
     async def test_who_may_send_what_is_checked_before_a_service_is_asked(self):
         service = await self.handler("video:recording:start", "recorder")
         viewer, operator = await self.in_video("u1", "t1", ("viewer",)), await self.in_video("u2", "t1", ("operator",))
-        self.assertEqual((await viewer.refusal("event", namespace="video", event="recording:start", data={"cameraId": "7"})).code, "FORBIDDEN")
+        refusal = await viewer.refusal("event", namespace="video", event="recording:start", data={"cameraId": "7"})
+        self.assertEqual((refusal.code, refusal.message), ("FORBIDDEN", "Insufficient permissions for recording"))
         await operator.begin("event", namespace="video", event="recording:start", data={"cameraId": "7"})
         self.assertEqual((await service.frame("invoke"))["data"]["userId"], "u2")
 
