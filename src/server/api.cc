@@ -8,6 +8,7 @@
 #include "http/target.h"
 #include "protocol/json_scan.h"
 #include "protocol/native/codec.h"
+#include "server/dashboard.h"
 #include "server/metrics.h"
 #include "server/node.h"
 #include "server/openapi.h"
@@ -166,7 +167,8 @@ void Api::handle(ConnectionId id, std::uint64_t exchange, const http::Request& r
     return health(to, path);
   }
   const bool second_address = thread_.node().config().admin_port.has_value();
-  const bool operators = path == "/metrics" || path.starts_with("/api/");
+  const bool dashboard = path == "/admin" || path.starts_with("/admin/");
+  const bool operators = path == "/metrics" || path.starts_with("/api/") || dashboard;
   if (operators && second_address && !thread_.is_admin(id)) {
     return refuse(to, 404, {Code::BAD_REQUEST, "this is served on the admin address only (admin_port)"});
   }
@@ -174,10 +176,16 @@ void Api::handle(ConnectionId id, std::uint64_t exchange, const http::Request& r
     if (!get) return refuse(to, 405, {Code::BAD_REQUEST, "use GET"}, "GET, HEAD");
     return metrics(std::move(to));
   }
+  if (dashboard) {
+    if (!get) return refuse(to, 405, {Code::BAD_REQUEST, "use GET"}, "GET, HEAD");
+    std::string bytes = dashboard_answer(request, to.keep_alive);
+    if (bytes.empty()) return refuse(to, 404, {Code::BAD_REQUEST, "the dashboard has no such file; it begins at /admin/"});
+    return thread_.shard().respond(to.id, to.number, std::move(bytes), to.keep_alive);
+  }
   constexpr std::string_view api_prefix = "/api/v1/";
   if (path.starts_with(api_prefix)) return api(std::move(to), request, path.substr(api_prefix.size()));
   if (path == "/ws" && get) return refuse(to, 426, {Code::BAD_REQUEST, "this is a WebSocket endpoint: send an upgrade"});
-  refuse(to, 404, {Code::BAD_REQUEST, "nothing here; there are /ws, /healthz, /readyz, /metrics and /api/v1/"});
+  refuse(to, 404, {Code::BAD_REQUEST, "nothing here; there are /ws, /healthz, /readyz, /metrics, /api/v1/ and /admin/"});
 }
 
 std::optional<ServiceIdentity> Api::service(const Exchange& to, const http::Request& request, Scope scope) {

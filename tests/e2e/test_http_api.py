@@ -205,6 +205,21 @@ class Operating(ApiTest):
         self.refused(400, "BAD_REQUEST", "GET", "/api/v1/presence?namespace=alerts")
         self.refused(404, "UNKNOWN_NAMESPACE", "GET", "/api/v1/presence?namespace=x&room=zone:a&tenantId=t1")
 
+    async def test_the_dashboard_needs_no_key_and_is_not_sent_twice(self):
+        page = self.server.http("GET", "/admin/", key=None)
+        self.assertEqual(page.status, 200)
+        self.assertIn("frame-ancestors 'none'", page.headers["Content-Security-Policy"])
+        self.assertNotIn("unsafe", page.headers["Content-Security-Policy"])
+        self.assertNotIn("Content-Encoding", page.headers)
+        again = self.server.http("GET", "/admin/", key=None, headers={"If-None-Match": page.headers["ETag"]})
+        self.assertEqual((again.status, again.body, again.headers["ETag"]), (304, "", page.headers["ETag"]))
+        head = self.server.http("HEAD", "/admin/", key=None)
+        self.assertEqual((head.status, head.body), (200, ""))
+        moved = self.server.http("GET", "/admin", key=None)
+        self.assertEqual((moved.status, moved.headers["Location"]), (308, "/admin/"))
+        self.assertEqual(self.server.http("GET", "/admin/../etc", key=None).status, 404)
+        self.assertEqual(self.server.http("POST", "/admin/", key=None).status, 405)
+
     async def test_history_is_read_from_a_position(self):
         tenant = self.fresh_tenant()
         for n in range(1, 6):
