@@ -64,8 +64,6 @@ constexpr ShardMetric shard_metrics[] = {
     {"ignored_messages_total", "counter", "Messages and events of older clients that their view ignores.", &Counters::ignored_messages},
     {"binary_left_out_total", "counter", "Publications with attachments that a raw WebSocket view could not show.", &Counters::binary_left_out},
     {"expired_kept_total", "counter", "Connections of old clients that outlived their token.", &Counters::kept_expired},
-    {"ignored_messages_total", "counter", "Messages of old clients that their view ignores.", &Counters::ignored_messages},
-    {"binary_left_out_total", "counter", "Renderings left out because the wire has no binary attachments.", &Counters::binary_left_out},
 };
 
 struct NamespaceMetric {

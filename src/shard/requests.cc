@@ -136,7 +136,7 @@ bool Shard::within_rates(ConnectionId id, Connection& c, std::optional<std::int6
   std::string_view which = "this connection (limits.connection_messages)";
   std::int64_t wait = session.messages.take(limits.connection_messages, now_.monotonic_ms);
   if (const protocol::View* view = wire(c).view(c); wait == 0 && view != nullptr && view->user_rate.limited() && !who.anonymous) {
-    which = "this user in the view (rate_limit_options)";
+    which = "this user (rateLimitOptions of the view)";
     wait = spend("v/" + view->name + '/' + who.tenant_id + '/' + who.user_id, view->user_rate);
   }
   if (wait == 0 && ns && settings_->namespaces[*ns].user_rate.limited() && !who.anonymous) {

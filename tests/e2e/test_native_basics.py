@@ -166,7 +166,7 @@ class Rooms(MemberTest):
         self.assertEqual(sorted(reply["rooms"]),
                          sorted([f"tenant:{self.tenant}", "org:o1", "user:u1", "role:operator", "role:admin", "camera:7"]))
         self.assertEqual(reply["topics"]["incidents"], ["incident:*"])
-        self.assertEqual(reply["fields"]["type"], ["type", "alertType"])
+        self.assertEqual(reply["fields"]["type"], ["type", "alertType", "/event/type"])
         self.assertTrue(reply["position"]["epoch"])
         self.assertEqual(reply["position"]["offset"], 0)
 

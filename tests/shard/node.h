@@ -134,10 +134,10 @@ class Node final : public Transport, public Host, public broker::Post {
     turn();
   }
   PublishAnswer publish(std::string ns, std::vector<std::string> rooms, std::string event, std::string data) {
-    PublishAnswer out;
+    auto out = std::make_shared<PublishAnswer>();  // within a callback of the broker the answer comes later
     shard->publish({std::move(ns), std::move(rooms), std::move(event), std::move(data), {}, {}, {}, {}}, nullptr,
-                   [&](PublishAnswer answer) { out = std::move(answer); });
-    return out;
+                   [out](PublishAnswer answer) { *out = std::move(answer); });
+    return *out;
   }
 
   /// The messages that a connection got since the last call.
