@@ -221,6 +221,14 @@ std::expected<TokenHeader, Fault> ClaimReader::header(std::string_view segment) 
   return header;
 }
 
+std::int64_t ClaimReader::expiry(std::string_view segment) {
+  const auto claims = state_->read(segment);
+  if (!claims) return 0;
+  const auto found = claim(*claims, "exp");
+  if (!found) return 0;
+  return std::max<std::int64_t>(date_ms(*found).value_or(0), 0);
+}
+
 std::expected<Identity, Fault> ClaimReader::user(std::string_view segment, const ClaimRules& rules, Now now) {
   const auto claims = state_->read(segment);
   if (!claims) return refuse("The token's claims are malformed.");
@@ -271,6 +279,12 @@ std::expected<ServiceIdentity, Fault> ClaimReader::service(std::string_view segm
   }
   identity.scopes = scopes_within(identity.scopes, identity.tenant_id);
   return identity;
+}
+
+std::int64_t said_expiry_ms(std::string_view token) {
+  const std::size_t first = token.find('.'), second = token.find('.', first + 1);
+  if (first == std::string_view::npos || second == std::string_view::npos) return 0;
+  return ClaimReader(token.size()).expiry(token.substr(first + 1, second - first - 1));
 }
 
 }  // namespace sparc::auth

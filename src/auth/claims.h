@@ -53,10 +53,15 @@ class ClaimReader {
   [[nodiscard]] std::expected<Identity, Fault> user(std::string_view segment, const ClaimRules& rules, Now now);
   /// Claims `sub` (the name), `scope` (space-separated; unknown ones are ignored; absent: none), `tenantId?`.
   [[nodiscard]] std::expected<ServiceIdentity, Fault> service(std::string_view segment, std::int64_t leeway_ms, Now now);
+  /// When the token says it expires, in Unix milliseconds. 0: it does not say so.
+  [[nodiscard]] std::int64_t expiry(std::string_view segment);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// ClaimReader::expiry of a whole token that nobody verified: for how long its revocation must be known.
+[[nodiscard]] std::int64_t said_expiry_ms(std::string_view token);
 
 }  // namespace sparc::auth

@@ -119,6 +119,8 @@ std::expected<ServiceIdentity, Refusal> TokenVerifier::verify_service(std::strin
   if (auto checked = check_signature(*parts, *header, KeyPurpose::service); !checked) return std::unexpected(checked.error());
   auto identity = reader_.service(parts->claims, leeway_ms, now);
   if (!identity) return refuse(identity.error());
+  const TokenHash hash = hash_token(token);
+  std::copy(std::begin(hash.words), std::end(hash.words), identity->token_hash);
   return std::move(*identity);
 }
 

@@ -40,6 +40,7 @@ struct ServiceIdentity {
   std::uint8_t scopes = 0;  // bits of Scope
   std::string tenant_id;  // empty: every tenant
   std::int64_t expires_ms = 0;
+  std::uint64_t token_hash[2] = {};  // as of Identity; zero: an API key
 
   [[nodiscard]] bool may(Scope scope) const { return (scopes & static_cast<std::uint8_t>(scope)) != 0; }
 };

@@ -8,6 +8,7 @@
 #include "http/target.h"
 #include "protocol/json_scan.h"
 #include "protocol/native/codec.h"
+#include "protocol/room_name.h"
 #include "server/dashboard.h"
 #include "server/metrics.h"
 #include "server/node.h"
@@ -207,6 +208,10 @@ std::optional<ServiceIdentity> Api::service(const Exchange& to, const http::Requ
     who = *known;
   } else if (auth::looks_like_token(credential)) {
     auto verified = thread_.shard().verifier().verify_service(credential, thread_.now());
+    if (verified && thread_.shard().is_revoked(*verified)) {
+      refuse(to, {Code::REVOKED, "the token was revoked"});
+      return std::nullopt;
+    }
     if (verified) who = std::move(*verified);
   }
   if (!who) {
@@ -389,7 +394,10 @@ void Api::presence(Exchange to, const http::Request& request, const ServiceIdent
   if (!ns_name || !room || tenant.empty()) return refuse(to, {Code::BAD_REQUEST, "\"namespace\", \"room\" and \"tenantId\" are needed in the query"});
   const auto ns = thread_.shard().settings().find_namespace(*ns_name);
   if (!ns) return refuse(to, shard::unknown_namespace(thread_.shard().settings(), *ns_name));
-  static_cast<shard::Host&>(thread_).presence({*ns, tenant}, *room, [this, to = std::move(to)](std::vector<shard::PresenceEntry> users) {
+  auto parsed = protocol::parse_room(*room, thread_.shard().settings().limits.room_name_bytes_max);
+  if (!parsed) return refuse(to, parsed.error());
+  if (!parsed->tenant.empty() && parsed->tenant != tenant) return refuse(to, {Code::BAD_REQUEST, "\"room\" and \"tenantId\" name two tenants"});
+  static_cast<shard::Host&>(thread_).presence({*ns, tenant}, std::move(parsed->name), [this, to = std::move(to)](std::vector<shard::PresenceEntry> users) {
     std::string body = "{\"users\":[";
     for (const shard::PresenceEntry& user : users) {
       if (body.back() != '[') body += ',';
@@ -411,7 +419,10 @@ void Api::history(Exchange to, const http::Request& request, const ServiceIdenti
   std::optional<Position> since;
   if (const auto epoch = http::query_value(request.query, "epoch")) {
     since = Position{*epoch, 0};
-    if (const auto offset = http::query_value(request.query, "offset")) (void)std::from_chars(offset->data(), offset->data() + offset->size(), since->offset);
+    if (const auto offset = http::query_value(request.query, "offset")) {
+      const auto read = std::from_chars(offset->data(), offset->data() + offset->size(), since->offset);
+      if (read.ec != std::errc{} || read.ptr != offset->data() + offset->size()) return refuse(to, {Code::BAD_REQUEST, "\"offset\" must be an integer, 0 or more"});
+    }
   }
   broker::ReadLimits limits{limit_of(request.query, settings.limits.history_events_max), settings.limits.history_bytes_max};
   thread_.shard().read_stream({*ns, tenant}, since, limits, [this, to = std::move(to), name = *ns_name](broker::HistoryPart part) {
@@ -432,10 +443,16 @@ void Api::disconnect(Exchange to, const http::Request& request, const ServiceIde
   const std::string_view body = json::trimmed(request.body);
   if (!json_.fault(body).empty() || json::kind_of(body) != json::Kind::object) return refuse(to, {Code::BAD_REQUEST, "the body must be a JSON object"});
   std::string connection, user, tenant, token;
-  (void)json::read_string(json::find(body, "connectionId"), connection);
-  (void)json::read_string(json::find(body, "userId"), user);
-  (void)json::read_string(json::find(body, "tenantId"), tenant);
-  (void)json::read_string(json::find(body, "token"), token);
+  const std::pair<std::string_view, std::string*> fields[] = {{"connectionId", &connection}, {"userId", &user}, {"tenantId", &tenant}, {"token", &token}};
+  for (const auto& [name, into] : fields) {  // one that is misread would leave a wider match
+    const std::string_view value = json::find(body, name);
+    if (!value.empty() && (!json::read_string(value, *into) || into->empty())) {
+      return refuse(to, {Code::BAD_REQUEST, "\"" + std::string(name) + "\" must be a string that is not empty"});
+    }
+  }
+  if (connection.empty() && user.empty() && tenant.empty() && token.empty()) {
+    return refuse(to, {Code::BAD_REQUEST, "one of \"connectionId\", \"userId\", \"tenantId\" or \"token\" is needed"});
+  }
   if (!who.tenant_id.empty()) {
     if (!tenant.empty() && tenant != who.tenant_id) return refuse(to, {Code::FORBIDDEN, "this key disconnects connections of its own tenant alone"});
     tenant = who.tenant_id;
@@ -444,10 +461,8 @@ void Api::disconnect(Exchange to, const http::Request& request, const ServiceIde
   std::function<std::size_t(IoThread&)> ask;
   if (!token.empty()) {
     if (!who.tenant_id.empty()) return refuse(to, {Code::FORBIDDEN, "a token is revoked by keys without a tenant"});
-    thread_.node().revoke(auth::hash_token(token), 0, thread_.now());
+    thread_.node().revoke(token, thread_.now());
     ask = [](IoThread& there) { return there.shard().close_revoked(); };
-  } else if (connection.empty() && user.empty() && tenant.empty()) {
-    return refuse(to, {Code::BAD_REQUEST, "one of \"connectionId\", \"userId\", \"tenantId\" or \"token\" is needed"});
   } else {
     const Match match = !connection.empty() ? Match::connection : !user.empty() ? Match::user : Match::tenant;
     const std::string id = !connection.empty() ? connection : !user.empty() ? user : tenant;

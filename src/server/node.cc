@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "auth/claims.h"
 #include "base/pattern.h"
 #include "broker/memory/snapshot_file.h"
 #include "http/forwarded.h"
@@ -177,11 +178,13 @@ bool Node::revoked(const Identity& identity) {
   return revoked_.contains(auth::hash_of(identity));
 }
 
-void Node::revoke(const auth::TokenHash& token, std::int64_t expires_ms, Now now) {
-  constexpr std::int64_t day_ms = 86'400'000;
+void Node::revoke(std::string_view token, Now now) {
+  // Until it would be refused anyway: a token of a month must not come back to life after a day.
+  const std::int64_t exp = auth::said_expiry_ms(token);
+  const std::int64_t until = exp == 0 ? 0 : exp + authority().claims->leeway_ms;
   const std::lock_guard lock(revoked_mutex_);
   revoked_.on_tick(now);
-  revoked_.add(token, expires_ms != 0 ? expires_ms : now.wall_ms + day_ms, now);
+  revoked_.add(auth::hash_token(token), until, now);
   any_revoked_.store(true, std::memory_order_release);
 }
 

@@ -65,8 +65,8 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   [[nodiscard]] std::expected<void, Fault> admit(const std::string& tenant);
   void release(const std::string& tenant);
   [[nodiscard]] bool revoked(const Identity& identity);
-  /// Forgotten when the token would have expired; 0: in 24 h.
-  void revoke(const auth::TokenHash& token, std::int64_t expires_ms, Now now);
+  /// Until it would be refused anyway.
+  void revoke(std::string_view token, Now now);
   [[nodiscard]] bool refresh_keys();
   /// Documents changed: every shard gets a new key set. Any thread.
   void use_documents(KeyDocuments documents);

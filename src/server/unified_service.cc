@@ -5,6 +5,7 @@
 #include <iterator>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/json_text.h"
 #include "server/config/load.h"
@@ -17,6 +18,26 @@ namespace sparc::websocket {
 namespace {
 
 using PublishAnswer = shard::PublishAnswer;
+
+/// Of the client event that this thread handles: users and organizations that a handler names are of its tenant.
+thread_local std::string_view handler_tenant;
+
+class TenantOfHandler {
+ public:
+  explicit TenantOfHandler(std::string_view tenant) : before_(std::exchange(handler_tenant, tenant)) {}
+  ~TenantOfHandler() { handler_tenant = before_; }
+  TenantOfHandler(const TenantOfHandler&) = delete;
+  TenantOfHandler& operator=(const TenantOfHandler&) = delete;
+
+ private:
+  std::string_view before_;
+};
+
+std::string full_name(std::string_view tenant, std::string_view kind, std::string_view id) {
+  if (tenant.empty()) tenant = handler_tenant;
+  const std::string prefix = tenant.empty() ? std::string{} : "tenant:" + std::string(tenant) + "/";
+  return prefix + std::string(kind) + std::string(id);
+}
 
 Error error_of(const Fault& fault) { return {std::string(name_of(fault.code)), fault.message, fault.retry_after_ms}; }
 
@@ -147,6 +168,7 @@ struct UnifiedWebSocketService::Impl {
   std::unique_ptr<server::Server> server;
 
   HandlerResult call(const Handler& handler, const ServiceEvent& event) const {
+    const TenantOfHandler inside(event.tenant_id);
     try {
       return handler.run(event);
     } catch (const std::exception& e) {
@@ -268,14 +290,12 @@ std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_tenant(std::s
 }
 std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_user(std::string_view user_id, std::string_view ns, std::string_view event,
                                                                         std::string_view data, std::string_view tenant_id) {
-  const std::string tenant = tenant_id.empty() ? std::string{} : "tenant:" + std::string(tenant_id) + "/";
-  return broadcast(ns, tenant + "user:" + std::string(user_id), event, data);
+  return broadcast(ns, full_name(tenant_id, "user:", user_id), event, data);
 }
 std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_organization(std::string_view organization_id, std::string_view ns,
                                                                                 std::string_view event, std::string_view data,
                                                                                 std::string_view tenant_id) {
-  const std::string tenant = tenant_id.empty() ? std::string{} : "tenant:" + std::string(tenant_id) + "/";
-  return broadcast(ns, tenant + "org:" + std::string(organization_id), event, data);
+  return broadcast(ns, full_name(tenant_id, "org:", organization_id), event, data);
 }
 std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_room(std::string_view tenant_id, std::string_view ns, std::string_view room,
                                                                         std::string_view event, std::string_view data) {

@@ -32,13 +32,15 @@ std::optional<ConnectionId> Shard::on_open(Peer peer) {
   return id;
 }
 
-bool Shard::admit_handshake(const Peer& peer) {
+std::int64_t Shard::handshake_wait_ms(const Peer& peer) {
   const Limits& limits = settings_->limits;
-  if (node_handshakes_.take(limits.node_handshakes, now_.monotonic_ms) != 0) return false;
-  if (peer.exempt || !limits.address_handshakes.limited()) return true;
-  constexpr std::size_t sources_max = 100'000;
-  if (handshakes_.size() >= sources_max) handshakes_.clear();
-  return handshakes_[peer.source].take(limits.address_handshakes, now_.monotonic_ms) == 0;
+  // The address first: what one source sends too much takes nothing from the others' bucket.
+  if (!peer.exempt && limits.address_handshakes.limited()) {
+    constexpr std::size_t sources_max = 100'000;
+    if (handshakes_.size() >= sources_max) handshakes_.clear();
+    if (const std::int64_t wait = handshakes_[peer.source].take(limits.address_handshakes, now_.monotonic_ms); wait != 0) return wait;
+  }
+  return node_handshakes_.take(limits.node_handshakes, now_.monotonic_ms);
 }
 
 void Shard::on_bytes(ConnectionId id, std::span<char> bytes) {
@@ -407,7 +409,9 @@ std::size_t Shard::disconnect(Match match, std::string_view text, std::string_vi
 std::size_t Shard::close_revoked() {
   std::vector<ConnectionId> found;
   connections_.for_each([&](ConnectionId id, Connection& c) {
-    if (c.phase == Phase::active && c.session->kind == session::Session::Kind::user && parts_.host.revoked(c.session->identity)) found.push_back(id);
+    if (c.phase != Phase::active) return;
+    const bool revoked = c.session->service ? is_revoked(*c.session->service) : parts_.host.revoked(c.session->identity);
+    if (revoked) found.push_back(id);
   });
   for (const ConnectionId id : found) fail(id, *find(id), {Code::REVOKED, "the token was revoked"});
   return found.size();

@@ -223,7 +223,7 @@ void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http:
   if (const auto refusal = verify(request, false, session)) return respond_error(poll, *refusal);
   if (!session.valid()) {
     EngineHandshake handshake = handshake_of(c, request);
-    if (shard_.draining_ || !shard_.admit_handshake(handshake.peer)) {
+    if (shard_.draining_ || shard_.handshake_wait_ms(handshake.peer) != 0) {
       shard_.counters_->handshakes_refused.add();
       return respond_unavailable(
           poll, "too many handshakes (limits.address_handshakes, limits.node_handshakes), or the server is restarting");
@@ -285,7 +285,7 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
   if (!checked) return refuse(checked.error().status, checked.error().detail);
   EngineHandshake handshake = handshake_of(c, request);
   const Header retry[] = {{"Retry-After", "1"}};
-  if (!known.valid() && (shard_.draining_ || !shard_.admit_handshake(handshake.peer))) {
+  if (!known.valid() && (shard_.draining_ || shard_.handshake_wait_ms(handshake.peer) != 0)) {
     return refuse(503, "too many handshakes (limits.address_handshakes, limits.node_handshakes), or the server is restarting",
                   retry);
   }

@@ -78,7 +78,7 @@ void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes)
       }
     }
     if (h.closing) return;
-    if (h.exchanges.size() >= settings_->limits.http_pipeline_requests_max || h.answer_bytes >= settings_->limits.http_answer_bytes_max) {
+    if (has_too_many_answers(c)) {
       h.paused = true;
       h.held.assign(bytes.data(), bytes.size());
       parts_.transport.pause_reading(id);
@@ -150,12 +150,21 @@ void Shard::flush_answers(ConnectionId id, Connection& c) {
     c.deadline_ms = now_.monotonic_ms + settings_->limits.http_idle_ms;
     schedule(id, c);
   }
-  if (h.paused && h.exchanges.size() < settings_->limits.http_pipeline_requests_max && h.answer_bytes < settings_->limits.http_answer_bytes_max) {
-    h.paused = false;
-    std::string held = std::exchange(h.held, {});
-    parts_.transport.resume_reading(id);
-    if (!held.empty()) on_http_bytes(id, c, held);
-  }
+  if (h.paused) resume_requests(id, c);
+}
+
+bool Shard::has_too_many_answers(const Connection& c) const {
+  const std::size_t unread = c.outbox ? c.outbox->control_bytes() : 0;  // answered, and not taken by the socket
+  return c.http()->exchanges.size() >= settings_->limits.http_pipeline_requests_max ||
+         c.http()->answer_bytes + unread >= settings_->limits.http_answer_bytes_max;
+}
+
+void Shard::resume_requests(ConnectionId id, Connection& c) {
+  if (has_too_many_answers(c)) return;
+  c.http()->paused = false;
+  std::string held = std::exchange(c.http()->held, {});
+  parts_.transport.resume_reading(id);
+  if (!held.empty()) on_http_bytes(id, c, held);
 }
 
 void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string response) {
@@ -207,10 +216,15 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   if (request.path != "/ws" && !echo && !old_view && anonymous == settings_->anonymous.end()) {
     return refuse_upgrade(id, c, error_response(404, Code::BAD_REQUEST, "no WebSocket here; the native protocol is at /ws"));
   }
-  const Header retry[] = {{"Retry-After", "1"}};
-  if (draining_) return refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, "the server is restarting", retry));
-  if (!admit_handshake(c.peer)) {
-    return refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, "too many handshakes (limits.address_handshakes, limits.node_handshakes)", retry));
+  const auto refuse_for_now = [&](std::int64_t wait_ms, std::string_view why) {
+    // A delay of each one's own, so that those who are refused together do not come back together.
+    const std::string seconds = std::to_string((wait_ms + static_cast<std::int64_t>(parts_.entropy.below(static_cast<std::uint64_t>(wait_ms) + 1)) + 999) / 1000);
+    const Header retry[] = {{"Retry-After", seconds}};
+    refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, why, retry));
+  };
+  if (draining_) return refuse_for_now(1000, "the server is restarting");
+  if (const std::int64_t wait_ms = handshake_wait_ms(c.peer); wait_ms != 0) {
+    return refuse_for_now(wait_ms, "too many handshakes (limits.address_handshakes, limits.node_handshakes)");
   }
   if (!origin_allowed(request)) {
     return refuse_upgrade(id, c, error_response(403, Code::FORBIDDEN, "this Origin is not listed in cors_origins (CORS_ORIGINS)"));

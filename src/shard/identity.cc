@@ -1,6 +1,7 @@
 // Who a connection is: at its start, when its token is refreshed, when its roles change.
 
 #include <algorithm>
+#include <iterator>
 
 #include "auth/digest.h"
 #include "shard/shard.h"
@@ -81,7 +82,14 @@ void Shard::accept_user(ConnectionId id, Connection& c, Identity identity, std::
   if (request) reply(id, c, request, "{}");
 }
 
+bool Shard::is_revoked(const ServiceIdentity& service) {
+  Identity bearer;
+  std::copy(std::begin(service.token_hash), std::end(service.token_hash), bearer.token_hash);
+  return parts_.host.revoked(bearer);
+}
+
 void Shard::accept_service(ConnectionId id, Connection& c, ServiceIdentity service, std::optional<std::int64_t> request) {
+  if (is_revoked(service)) return refuse_identity(id, c, request, {Code::REVOKED, "the token was revoked"});
   if (c.phase == Phase::active) {
     const bool same = c.session->service && c.session->service->name == service.name && c.session->service->tenant_id == service.tenant_id;
     if (!same) return refuse_identity(id, c, request, {Code::FORBIDDEN, "a refresh keeps the identity; this names another one"});
@@ -126,13 +134,14 @@ void Shard::reevaluate(ConnectionId id, Connection& c) {
   session::Session& session = *c.session;
   for (session::NamespaceState& state : session.namespaces) {
     const std::string& ns = settings_->namespaces[state.ns].name;
-    const bool may_stay = authorizer_->check_join_namespace(session.identity, ns).allowed();
+    const bool may_stay = may_enter(c, ns).allowed();
     std::vector<std::string> evicted;
     for (const std::string& room : rooms_of(state)) {
       const RoomDecision decision = check_room(c, state.ns, room);
       if (may_stay && decision.outcome != RoomDecision::Outcome::deny) continue;
       hub::Stream& stream = decision.is_public ? hub_.stream({state.ns, ""}) : stream_of(state);
       hub_.leave(state.rooms, stream, room);
+      idle_streams_.push_back(stream.index);
       evicted.push_back(room);
     }
     if (may_stay) add_identity_rooms(id.slot, c, state);

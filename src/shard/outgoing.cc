@@ -152,6 +152,7 @@ void Shard::flush(std::uint32_t slot, Connection& c) {
   const auto result = box.flush([&](std::string_view bytes) { return send(slot, bytes); }, *this, now_.monotonic_ms, scratch_);
   if (result == session::Outbox::Flush::broken) return;
   box.blocked = result == session::Outbox::Flush::blocked;
+  if (c.phase == Connection::Phase::http && c.http()->paused) resume_requests(connections_.id_of(slot), c);
   for (session::Lane& lane : box.lanes()) {
     if (lane.catching_up() && !lane.has_frames() && !lane.reading()) refills_.emplace_back(connections_.id_of(slot), lane.settings().ns);
   }

@@ -5,6 +5,7 @@
 #include "base/json_text.h"
 #include "protocol/json_scan.h"
 #include "protocol/room_name.h"
+#include "protocol/text_rules.h"
 #include "shard/shard.h"
 
 namespace sparc::shard {
@@ -29,15 +30,18 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
   auto refuse = [&](Code code, std::string text) { done({Fault{code, std::move(text)}, {}, false}); };
   const auto ns = settings_->find_namespace(request.ns);
   if (!ns) return done({unknown_namespace(*settings_, request.ns), {}, false});
-  if (request.event.empty() || request.event.size() > settings_->limits.event_name_bytes_max) {
-    return refuse(Code::BAD_REQUEST, "\"event\" must have 1 to " + std::to_string(settings_->limits.event_name_bytes_max) + " bytes");
+  if (!protocol::plain_text(request.event, settings_->limits.event_name_bytes_max)) {
+    return refuse(Code::BAD_REQUEST, "\"event\" must be 1 to " + std::to_string(settings_->limits.event_name_bytes_max) +
+                                         " bytes of UTF-8 without control characters");
   }
   if (request.rooms.empty() || request.rooms.size() > settings_->limits.publication_rooms_max) {
     return refuse(Code::BAD_REQUEST, "a publication names 1 to " + std::to_string(settings_->limits.publication_rooms_max) + " rooms");
   }
   if (!request.tenant.empty() && !valid_id(request.tenant)) return refuse(Code::BAD_REQUEST, "\"tenantId\" is no valid id");
   if (request.data.empty()) request.data = "null";
-  if (request.publication_id.size() > 128) return refuse(Code::BAD_REQUEST, "\"publicationId\" has at most 128 bytes");
+  if (!request.publication_id.empty() && !protocol::plain_text(request.publication_id, 128)) {
+    return refuse(Code::BAD_REQUEST, "\"publicationId\" must be 1 to 128 bytes of UTF-8 without control characters");
+  }
 
   std::string tenant;
   bool tenant_named = false, any_public = false;
@@ -47,6 +51,9 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
     auto parsed = protocol::parse_room(room, settings_->limits.room_name_bytes_max);
     if (!parsed) return done({parsed.error(), {}, false});
     std::string of = parsed->tenant;
+    if (!of.empty() && settings_->is_public_room(parsed->name)) {
+      return refuse(Code::BAD_REQUEST, json_string(parsed->name) + " is a public room, of every tenant; its name alone reaches it");
+    }
     const bool is_public = of.empty() && parsed->kind == RoomKind::other && settings_->is_public_room(parsed->name);
     if (is_public) {
       any_public = true;
@@ -54,6 +61,9 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
       of = request.tenant;
       if (of.empty() && publisher != nullptr && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization)) of = publisher->tenant_id;
       if (of.empty() && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization)) {
+        if (unresolved && unresolved->name != parsed->name) {
+          return refuse(Code::BAD_REQUEST, "only one user: or org: room without its tenant may be in a publication; name the tenant");
+        }
         unresolved = *parsed;
       } else if (of.empty()) {
         return refuse(Code::BAD_REQUEST, "room " + json_string(room) + " needs its tenant: tenant:<id>/" + parsed->name);

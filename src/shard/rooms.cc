@@ -43,6 +43,13 @@ Shard::RoomDecision Shard::check_room(const Connection& c, NamespaceId ns, std::
   return decision;
 }
 
+auth::Decision Shard::may_enter(const Connection& c, std::string_view ns) const {
+  if (c.anonymous != nullptr && std::find(c.anonymous->namespaces.begin(), c.anonymous->namespaces.end(), ns) == c.anonymous->namespaces.end()) {
+    return {auth::Decision::Outcome::deny, {Code::FORBIDDEN, "without a token this namespace is not open"}, {}};
+  }
+  return authorizer_->check_join_namespace(c.session->identity, ns);
+}
+
 void Shard::wait_for_owner(auth::Ticket ticket, ConnectionId id, Connection& c, protocol::Request request) {
   c.session->begin_wait(session::namespace_of(request.command));
   awaiting_owner_.emplace(ticket, AwaitingOwner{id, std::move(request)});
@@ -76,13 +83,7 @@ void Shard::on_join(ConnectionId id, Connection& c, protocol::Request request) {
     }
     return on_subscribe(id, c, std::move(request));
   }
-  if (c.anonymous != nullptr && std::find(c.anonymous->namespaces.begin(), c.anonymous->namespaces.end(), join.wants.ns) ==
-                                    c.anonymous->namespaces.end()) {
-    return refuse(id, c, request.id, {Code::FORBIDDEN, "without a token this namespace is not open"});
-  }
-  if (const auto allowed = authorizer_->check_join_namespace(session.identity, join.wants.ns); !allowed.allowed()) {
-    return refuse(id, c, request.id, allowed.fault);
-  }
+  if (const auto allowed = may_enter(c, join.wants.ns); !allowed.allowed()) return refuse(id, c, request.id, allowed.fault);
   if (session.namespaces.size() >= settings_->limits.connection_namespaces_max) {
     return refuse(id, c, request.id, {Code::BAD_REQUEST, "this connection is in as many namespaces as it may be (limits.connection_namespaces_max)"});
   }
@@ -187,6 +188,7 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
     return resume(joining.id);
   }
   session.namespaces.push_back({joining.ns, *wish_id, joining.stream->index, 0, 0});
+  ++joining.stream->holders;  // until leave_rooms, also where it loses every room
   session::NamespaceState& state = session.namespaces.back();
   hub::Stream& stream = *joining.stream;
   const std::uint32_t slot = joining.id.slot;
@@ -317,6 +319,8 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
   protocol::Subscribe& wants = join != nullptr ? join->wants : std::get<protocol::Subscribe>(request.command);
   session::NamespaceState* state = joined(id, c, request.id, wants.ns);
   if (state == nullptr || !within_rates(id, c, request.id, state->ns)) return;
+  // Joined once, and lost since: by a refresh, a reload.
+  if (const auto allowed = may_enter(c, wants.ns); !allowed.allowed()) return refuse(id, c, request.id, allowed.fault);
   std::vector<RoomDecision> rooms;
   std::vector<std::pair<std::string, Code>> denied;
   for (const std::string& name : wants.rooms) {
@@ -456,6 +460,7 @@ void Shard::send_latest(ConnectionId id, NamespaceId ns, std::vector<std::string
 
 void Shard::leave_rooms(session::NamespaceState& state) {
   hub_.leave_all(state.rooms);
+  --hub_.stream_at(state.stream).holders;
   idle_streams_.push_back(state.stream);
   if (const hub::Stream* open_to_all = hub_.find_stream({state.ns, ""})) idle_streams_.push_back(open_to_all->index);
 }

@@ -1,5 +1,8 @@
 #include "shard/shard.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace sparc::shard {
 namespace {
 
@@ -8,6 +11,9 @@ std::vector<fanout::StreamSettings> stream_settings(const Settings& settings) {
   for (const NamespaceSettings& ns : settings.namespaces) out.push_back({ns.priority, ns.batch_ms});
   return out;
 }
+
+/// Of connections whose path is not open to anonymous ones any more.
+const Anonymous nothing_open;
 
 }  // namespace
 
@@ -34,7 +40,7 @@ Shard::Shard(std::shared_ptr<const Settings> settings, Authority authority, Part
 Shard::~Shard() = default;
 
 void Shard::reload(std::shared_ptr<const Settings> settings, Authority authority) {
-  settings_ = std::move(settings);
+  const std::shared_ptr<const Settings> old = std::exchange(settings_, std::move(settings));  // connections view what it says of their path
   receiver_options_.message_bytes_max = settings_->limits.message_bytes_max;
   receiver_options_.message_fragments_max = settings_->limits.message_fragments_max;
   authority_.claims = std::move(authority.claims);
@@ -44,7 +50,11 @@ void Shard::reload(std::shared_ptr<const Settings> settings, Authority authority
   view_claims_.clear();
   keys_changed(std::move(authority.keys));
   connections_.for_each([&](ConnectionId id, Connection& c) {
-    c.anonymous = nullptr;
+    if (c.anonymous != nullptr) {
+      const auto same = std::find_if(settings_->anonymous.begin(), settings_->anonymous.end(),
+                                     [&](const Anonymous& a) { return a.path == c.anonymous->path; });
+      c.anonymous = same == settings_->anonymous.end() ? &nothing_open : &*same;
+    }
     if (c.phase == Connection::Phase::active && c.session->kind == session::Session::Kind::user) reevaluate(id, c);
   });
 }

@@ -123,6 +123,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   /// Closes connections; returns how many. `tenant` empty: any.
   std::size_t disconnect(Match match, std::string_view id, std::string_view tenant, Code code, std::string_view reason);
   /// Closes those whose token was revoked.
+  [[nodiscard]] bool is_revoked(const ServiceIdentity& service);
   std::size_t close_revoked();
   void for_each_client(const std::function<void(const ClientInfo&)>& visit);
   struct RoomInfo {
@@ -221,7 +222,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   [[nodiscard]] Wire& wire(const Connection& c);
   Connection* find(ConnectionId id) { return connections_.find(id); }
   void count_connections() { counters_->connections.set(connections_.live() - counters_->socketio_sockets.get()); }
-  [[nodiscard]] bool admit_handshake(const Peer& peer);
+  /// 0: admitted; else the milliseconds after which it would be.
+  [[nodiscard]] std::int64_t handshake_wait_ms(const Peer& peer);
   void on_websocket_bytes(ConnectionId id, Connection& c, std::span<char> bytes);
   void fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16_t close_code);
   void fail(ConnectionId id, Connection& c, const Fault& fault) { fail(id, c, fault, close_code_of(fault.code)); }
@@ -267,6 +269,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   // http.cc
   void on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes);
   void on_http_request(ConnectionId id, Connection& c, const http::Request& request);
+  [[nodiscard]] bool has_too_many_answers(const Connection& c) const;
+  void resume_requests(ConnectionId id, Connection& c);
   void flush_answers(ConnectionId id, Connection& c);
   void upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest);
   /// 408 to a request that has begun and did not end; false: there is none.
@@ -325,6 +329,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void on_unsubscribe(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::Unsubscribe& wants);
   [[nodiscard]] RoomDecision check_room(const Connection& c, NamespaceId ns, std::string_view name);
   /// The request runs again when the owner is known.
+  [[nodiscard]] auth::Decision may_enter(const Connection& c, std::string_view ns) const;
   void wait_for_owner(auth::Ticket ticket, ConnectionId id, Connection& c, protocol::Request request);
   void add_room(std::uint32_t slot, Connection& c, session::NamespaceState& state, std::string_view room, bool is_public);
   void add_identity_rooms(std::uint32_t slot, Connection& c, session::NamespaceState& state);

@@ -147,6 +147,24 @@ class Broadcast(ApiTest):
         self.assertEqual(self.post({**body, "tenantId": "twins-2"}).status, 200)
         self.assertEqual((await second.event())["room"], "user:twin")
 
+    async def test_two_ids_without_their_tenant_are_refused_and_with_it_both_are_reached(self):
+        tenant = self.fresh_tenant()
+        users = [await self.user(name, tenant) for name in ("pair-a", "pair-b")]
+        for client in users:
+            await client.join()
+        body = {"namespace": "alerts", "rooms": ["user:pair-a", "user:pair-b"], "event": "both", "data": {}}
+        self.assertIn("tenant", self.refused(400, "BAD_REQUEST", "POST", "/api/v1/broadcast", body).message)
+        self.assertEqual(self.post({**body, "tenantId": tenant}).status, 200)
+        for client in users:
+            await client.event("both")
+
+    async def test_names_that_no_frame_could_have_are_refused(self):
+        self.refused(400, "BAD_REQUEST", "POST", "/api/v1/broadcast", {**EVENT, "event": "a\nb"})
+        self.refused(400, "BAD_REQUEST", "POST", "/api/v1/broadcast", {**EVENT, "publicationId": "a\u0000b"})
+
+    async def test_a_public_room_is_no_room_of_a_tenant(self):
+        self.assertIn("public", self.refused(400, "BAD_REQUEST", "POST", "/api/v1/broadcast", {**EVENT, "room": "tenant:t1/system"}).message)
+
     async def test_an_id_that_nobody_has_is_accepted(self):
         self.assertEqual((self.post({**EVENT, "room": "user:nobody-ever"}).status), 200)
 
@@ -256,6 +274,28 @@ class Operating(ApiTest):
         await users["u3"].closed()
         self.refused(400, "BAD_REQUEST", "POST", "/api/v1/disconnect", {})
         self.refused(400, "BAD_REQUEST", "POST", "/api/v1/disconnect", "[]")
+
+    async def test_a_disconnect_that_is_misread_disconnects_nobody(self):
+        client = await self.user("u1", "t1")
+        for body in ({}, {"userid": "u1"}, {"userId": 1, "tenantId": "t1"}, {"connectionId": None, "tenantId": "t1"}, {"userId": "", "tenantId": "t1"}):
+            for key in (API_KEY, TENANT_KEY):
+                self.refused(400, "BAD_REQUEST", "POST", "/api/v1/disconnect", body, key)
+        await client.join()
+
+    async def test_a_revoked_service_token_closes_its_connection_and_opens_nothing(self):
+        revoked = service_token("revoked-service")
+        service = await self.service(revoked)
+        self.assertEqual(self.server.http("POST", "/api/v1/disconnect", {"token": revoked}).json, {"disconnected": 1})
+        self.assertEqual((await service.closed())[0], 4010)
+        again = await self.open(revoked, "key")
+        self.assertEqual((await again.closed())[0], 4010)
+        self.refused(401, "REVOKED", "GET", "/api/v1/rooms", key=revoked)
+
+    async def test_numbers_and_rooms_in_the_query_are_checked(self):
+        self.refused(400, "BAD_REQUEST", "GET", "/api/v1/history?namespace=alerts&tenantId=t1&epoch=x&offset=ten")
+        self.refused(400, "BAD_REQUEST", "GET", "/api/v1/presence?namespace=alerts&tenantId=t1&room=tenant:t2/camera:7")
+        for room in ("camera:7", "tenant:t1/camera:7"):
+            self.assertEqual(self.get("presence?namespace=alerts&tenantId=t1&room=" + room)["users"], [])
 
     async def test_a_revoked_token_closes_and_opens_no_connection(self):
         tenant = self.fresh_tenant()

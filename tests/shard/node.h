@@ -73,7 +73,7 @@ class Gate final : public broker::Broker {
   void on_tick(Now now) override { to->on_tick(now); }
 };
 
-class Node final : public Transport, public Host, public broker::Post {
+class Node : public Transport, public Host, public broker::Post {
  public:
   explicit Node(Settings settings = test_settings()) {
     broker::MemoryBrokerSettings stores;

@@ -103,7 +103,8 @@ class UnifiedWebSocketService {
   /// JSON, passed on byte for byte. The future is ready when the broker accepted it. Before start() it is queued, at most 10,000.
   virtual std::future<BroadcastResult> broadcast(std::string_view ns, std::string_view room, std::string_view event, std::string_view data);
   std::future<BroadcastResult> broadcast_to_tenant(std::string_view tenant_id, std::string_view ns, std::string_view event, std::string_view data);
-  /// Without `tenant_id` the directory of connected users is asked; two tenants with that id are an error.
+  /// Without `tenant_id`: inside a handler the tenant of its event; elsewhere the directory of connected users is asked, and two
+  /// tenants with that id are an error.
   std::future<BroadcastResult> broadcast_to_user(std::string_view user_id, std::string_view ns, std::string_view event, std::string_view data,
                                                  std::string_view tenant_id = {});
   std::future<BroadcastResult> broadcast_to_organization(std::string_view organization_id, std::string_view ns, std::string_view event,
