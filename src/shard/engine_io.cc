@@ -127,7 +127,8 @@ std::optional<EngineIo::Refusal> EngineIo::verify(const http::Request& request, 
 }
 
 void EngineIo::respond(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body) {
-  std::vector<Header> headers{{"Cache-Control", "no-store"}};
+  std::vector<Header> headers;
+  if (status == 200) headers.push_back({"Cache-Control", "no-store"});
   if (!poll.origin.empty()) {
     headers.push_back({"Access-Control-Allow-Origin", poll.origin});
     headers.push_back({"Access-Control-Allow-Credentials", "true"});

@@ -148,6 +148,9 @@ void SocketIoWire::on_packet(ConnectionId session, EngineSession& s, sio::Packet
   const ConnectionId id = found->second;
   switch (packet.type) {
     case sio::PacketType::disconnect:
+      // Who leaves by itself does not come back to what it had: the record is taken, and nobody waits for it.
+      if (const std::string& pid = c->sio()->pid; !pid.empty())
+        shard_.parts_.broker.take_record(++shard_.last_ticket_, record_key(pid));
       shard_.end_session(id, *c, "client namespace disconnect");
       return shard_.remove(id, *c, "client namespace disconnect");
     case sio::PacketType::event: return c->phase == Phase::active ? on_event(id, *c, std::move(packet)) : close();
@@ -348,14 +351,16 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
   packet.nsp = socket.nsp;
   packet.first = said;
   send(id, c, packet);
+  const std::string position = socket.pid.empty() || socket.position.empty() ? std::string() : json_string(socket.position);
   if (socket.view->greets) {
     std::string hello = "{\"clientId\":" + json_string(socket.sid) +
                         ",\"namespace\":" + json_string(socket.view->namespaces.front()) +
                         ",\"tenantId\":" + json_string(c.session->identity.tenant_id) + ",\"timestamp\":\"";
     append_iso_time(hello, shard_.now_.wall_ms);
-    send_event(id, c, "connected", hello + "\"}");
+    send_event(id, c, "connected", hello + "\"}", position);
+  } else if (!position.empty()) {
+    send_event(id, c, "position", position);
   }
-  if (!socket.pid.empty() && !socket.position.empty()) send_event(id, c, "position", json_string(socket.position));
   socket.position = {};
   socket.kept_sid = socket.kept_pid = socket.kept_user = socket.kept_tenant = {};
   keep_record(id, c);
