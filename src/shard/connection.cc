@@ -326,7 +326,7 @@ std::int64_t Shard::end_of_turn() {
 void Shard::drain(std::uint32_t window_ms) {
   if (draining_) return;
   draining_ = true;
-  drain_services_ms_ = now_.monotonic_ms + window_ms;
+  drain_end_ms_ = now_.monotonic_ms + window_ms;
   engine_io_.close_unused("server shutting down");
   connections_.for_each([&](ConnectionId id, Connection& c) {
     if (c.peer.admin) return;

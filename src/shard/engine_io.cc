@@ -516,7 +516,7 @@ void EngineIo::close(ConnectionId session, std::string_view reason) { to_close_.
 
 void EngineIo::close_unused(std::string_view reason) {
   sessions_.for_each([&](ConnectionId id, EngineSession& s) {
-    if (s.sockets.empty()) to_close_.emplace_back(id, reason);
+    if (s.sockets.empty() || s.engine.closing()) to_close_.emplace_back(id, reason);
   });
 }
 
@@ -546,7 +546,13 @@ void EngineIo::end_of_turn() {
   }
   for (const auto& [session, reason] : std::exchange(to_close_, {})) {
     if (EngineSession* s = sessions_.find(session)) {
-      s->engine.close(reason, shard_.now_.monotonic_ms);
+      const std::int64_t now = shard_.now_.monotonic_ms;
+      // A drain does not wait for polls that may never come.
+      if (shard_.draining_) {
+        s->engine.close_by(reason, std::max(now, shard_.drain_end_ms_));
+      } else {
+        s->engine.close(reason, now);
+      }
       run(session);
     }
   }

@@ -452,7 +452,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   absl::flat_hash_map<std::string, std::string> provisional_latest_;  // stream, room, event, key: id of the newest of them
 
   bool draining_ = false;
-  std::int64_t drain_services_ms_ = 0;
+  std::int64_t drain_end_ms_ = 0;
   std::int64_t last_tick_ms_ = 0;
   EngineIo engine_io_;
 };

@@ -203,12 +203,20 @@ void Engine::answer(std::string payload) {
 void Engine::answer_poll(std::string_view packet) { answer(std::string(packet)); }
 
 void Engine::close(std::string_view reason, std::int64_t now_ms) {
-  if (closed_ || closing_) return;
+  if (!closing_) close_by(reason, now_ms + settings_.close_timeout_ms);
+}
+
+void Engine::close_by(std::string_view reason, std::int64_t end_ms) {
+  if (closed_) return;
+  if (closing_) {
+    close_due_ = std::min(close_due_, end_ms);
+    return;
+  }
   if (transport_ == Transport::websocket || poll_) return finish(reason, close_packet);
   drop_probe();
   closing_ = true;
   close_reason_ = reason;
-  close_due_ = now_ms + settings_.close_timeout_ms;
+  close_due_ = end_ms;
 }
 
 void Engine::finish(std::string_view reason, std::string_view last_packet) {

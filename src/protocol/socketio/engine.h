@@ -83,12 +83,16 @@ class Engine {
   [[nodiscard]] Transport transport() const { return transport_; }
   [[nodiscard]] bool upgrading() const { return probe_ != Probe::none; }
   [[nodiscard]] bool closed() const { return closed_; }
+  /// It waits for a poll to say so.
+  [[nodiscard]] bool closing() const { return closing_; }
   /// A poll waits for its answer.
   [[nodiscard]] bool writable() const;
   /// Answers the waiting poll with packets (append_to_payload), at least one.
   void answer(std::string payload);
   /// The server ends it. Polling: `1` to the waiting poll, or to the next one within close_timeout_ms.
   void close(std::string_view reason, std::int64_t now_ms);
+  /// The same, but it waits for that poll until `end_ms` at most, also when it is closing already.
+  void close_by(std::string_view reason, std::int64_t end_ms);
 
   /// What to do; empty afterwards.
   [[nodiscard]] std::vector<EngineAction> take_actions();

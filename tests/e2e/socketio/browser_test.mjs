@@ -71,8 +71,8 @@ for (const [how, transports] of Object.entries({ 'by default': undefined, 'polli
     assert.equal((await page.evaluate(() => window.event('connected'))).clientId, opened.id);
     assert.deepEqual(await page.evaluate(() => window.socket.emitWithAck('echo', { value: [1, 'ü'] })), { value: [1, 'ü'] });
     assert.deepEqual(await page.evaluate(() => window.socket.emitWithAck('echo', { value: new Uint8Array([0, 255, 1]).buffer })), { value: 'bytes 00ff01' });
-    service.send({
-      type: 'publish', id: 1_000_000, namespace: 'video', room: `tenant:${tenantId}`, event: 'snapshot',
+    await service.ask({
+      type: 'publish', namespace: 'video', room: `tenant:${tenantId}`, event: 'snapshot',
       data: { image: { _placeholder: true, num: 0 } }, attachments: [Buffer.from([0, 255, 1])],
     });
     const image = await page.evaluate(async () => Array.from(new Uint8Array((await window.event('snapshot')).image)));

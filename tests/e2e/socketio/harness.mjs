@@ -159,6 +159,7 @@ export class Native {
   static async open(port, headers, path = '/ws') {
     const client = new Native();
     client.frames = new Inbox();
+    client.asked = new Map();
     client.socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, 'sparc.v1.json', { headers });
     client.closed = once(client.socket, 'close').then(([code, reason]) => ({ code, reason: reason.toString() }));
     client.socket.on('error', () => {}); // `closed` tells
@@ -173,6 +174,7 @@ export class Native {
   #arrived(frame) {
     if (frame.type === 'ping') this.send({ type: 'pong' });
     else if (this.on?.(frame)) return;
+    else if (this.asked.has(frame.id)) this.asked.get(frame.id)(frame);
     else this.frames.push(frame);
   }
 
@@ -191,15 +193,14 @@ export class Native {
     }
   }
 
+  /** Several may be on their way at once: each has an id of its own. */
   async ask(frame) {
-    this.id = (this.id ?? 0) + 1;
-    this.send({ ...frame, id: this.id });
-    for (;;) {
-      const answer = await this.frames.take(`reply to ${JSON.stringify(frame)}`);
-      if (answer.id !== this.id) continue;
-      assert.equal(answer.type, 'reply', JSON.stringify(answer));
-      return answer.data;
-    }
+    const id = (this.id = (this.id ?? 0) + 1);
+    const answered = new Promise((resolve) => this.asked.set(id, resolve));
+    this.send({ ...frame, id });
+    const answer = await within(answered, `reply to ${JSON.stringify(frame)}`).finally(() => this.asked.delete(id));
+    assert.equal(answer.type, 'reply', JSON.stringify(answer));
+    return answer.data;
   }
 
   async close() {

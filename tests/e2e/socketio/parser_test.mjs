@@ -32,8 +32,8 @@ describe('the msgpack parser', { concurrency: 6 }, () => {
       assert.deepEqual(await ask(socket, 'echo', { value: Buffer.from([0, 255, 1]) }), { value: 'bytes 00ff01' });
       await server.publish('video', `tenant:${tenantId}`, 'numbers', [1, 1.0, 1e3, -0.5, 9007199254740991]);
       assert.deepEqual(await event(socket, 'numbers'), [1, 1, 1000, -0.5, 9007199254740991]);
-      service.send({
-        type: 'publish', id: 1_000_000, namespace: 'video', room: `tenant:${tenantId}`, event: 'snapshot',
+      await service.ask({
+        type: 'publish', namespace: 'video', room: `tenant:${tenantId}`, event: 'snapshot',
         data: { image: { _placeholder: true, num: 0 } }, attachments: [Buffer.from('image')],
       });
       assert.deepEqual(await event(socket, 'snapshot'), { image: Buffer.from('image') });

@@ -44,8 +44,8 @@ for (const shards of [1, 2]) {
 
           await server.publish('video', `tenant:${claims.tenantId}`, 'video:motion:detected', { cameraId: '7', confidence: 0.5 });
           assert.deepEqual(await event(socket, 'video:motion:detected'), { cameraId: '7', confidence: 0.5 });
-          service.send({
-            type: 'publish', id: 1_000_000, namespace: 'video', room: `tenant:${claims.tenantId}`, event: 'snapshot',
+          await service.ask({
+            type: 'publish', namespace: 'video', room: `tenant:${claims.tenantId}`, event: 'snapshot',
             data: { image: { _placeholder: true, num: 0 } }, attachments: [large],
           });
           assert.ok((await event(socket, 'snapshot')).image.equals(large));

@@ -145,6 +145,16 @@ TEST_F(Polling, ASessionThatClosesWaitsForAPollOnlySoLong) {
   EXPECT_THAT(actions(engine), ElementsAre("closed: forced close"));
 }
 
+TEST_F(Polling, AnEndThatIsNearShortensThatWait) {
+  engine.close("forced close", 10);
+  engine.close_by("forced close", 500);
+  engine.close_by("forced close", 9'000);
+  EXPECT_TRUE(engine.closing());
+  EXPECT_EQ(engine.deadline(), 500);
+  engine.on_time(500);
+  EXPECT_THAT(actions(engine), ElementsAre("closed: forced close"));
+}
+
 TEST_F(Polling, AClosePacketOfBothSidesEndsAsTheServerSaid) {
   engine.close("forced close", 10);
   engine.on_post(1, "", "1");
