@@ -125,7 +125,7 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
   void client_event(shard::ClientEvent event) override {
     if (event.request) it->answer_event(event.connection, *event.request, {"{}", {}});
   }
-  void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle) override {}
+  void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
   void service_gone(ConnectionId) override {}
   void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}

@@ -24,7 +24,7 @@ export function use_samples() {
           time: Date.now() / 1000,
           connections: sum(metrics, "sessions"),
           received: per("received_messages_total"),
-          sent: per("sends_total"),
+          delivered: per("delivered_total"),
           p50: quantile(last.metrics, metrics, "publish_lag_seconds", 0.5),
           p99: quantile(last.metrics, metrics, "publish_lag_seconds", 0.99),
           limited: per("rate_limited_total"),
@@ -61,14 +61,14 @@ export function Overview({ samples }) {
       <section class="tiles" aria-label="Now">
         <Tile title="Connections" value={count(sum(metrics, "sessions"))} note={`${count(sum(metrics, "connections"))} sockets`} />
         <Tile title="Messages in" value={last ? per_second(last.received) : "–"} note="a second" />
-        <Tile title="Writes out" value={last ? per_second(last.sent) : "–"} note="a second" />
+        <Tile title="Events out" value={last ? per_second(last.delivered) : "–"} note="a second" />
         <Tile title="Fan-out, p50" value={seconds(last?.p50)} note={`p99 ${seconds(last?.p99)}`} />
         <Tile title="Waiting" value={bytes(sum(metrics, "outbox_bytes"))} note="for slow sockets" />
         <Tile title="Kept" value={bytes(sum(metrics, "stream_bytes"))} note={`in ${count(sum(metrics, "streams"))} ${sum(metrics, "streams") === 1 ? "stream" : "streams"}`} />
       </section>
       <section class="charts" aria-label="The last ten minutes">
         <Chart title="Connections" times={times} series={[["now", "--a", line("connections")]]} show={count} />
-        <Chart title="Messages in, writes out a second" times={times} series={[["in", "--a", line("received")], ["out", "--b", line("sent")]]} show={per_second} />
+        <Chart title="Messages in, events out a second" times={times} series={[["in", "--a", line("received")], ["out", "--b", line("delivered")]]} show={per_second} />
         <Chart title="Fan-out delay" times={times} series={[["p50", "--a", line("p50")], ["p99", "--b", line("p99")]]} show={seconds} />
         <Chart
           title="Refused and lost a second"

@@ -22,8 +22,8 @@ std::unexpected<Refusal> expired() { return refuse(Fault{Code::TOKEN_EXPIRED, "T
 
 bool looks_like_token(std::string_view text) { return text.starts_with("eyJ") && std::count(text.begin(), text.end(), '.') == 2; }
 
-TokenVerifier::TokenVerifier(std::shared_ptr<const KeySet> keys, std::size_t cache_entries_max)
-    : signatures_(std::move(keys)), reader_(token_bytes_max), cache_(cache_entries_max) {}
+TokenVerifier::TokenVerifier(std::shared_ptr<const KeySet> keys, std::size_t cache_entries_max, std::size_t bytes_max)
+    : signatures_(std::move(keys)), bytes_max_(bytes_max), reader_(bytes_max), cache_(cache_entries_max) {}
 
 void TokenVerifier::set_keys(std::shared_ptr<const KeySet> keys) {
   assert(keys);
@@ -32,8 +32,8 @@ void TokenVerifier::set_keys(std::shared_ptr<const KeySet> keys) {
   cache_.clear();
 }
 
-std::expected<TokenVerifier::Parts, Refusal> TokenVerifier::split(std::string_view token) {
-  if (token.size() > token_bytes_max) return refuse("The token is longer than 8192 bytes.");
+std::expected<TokenVerifier::Parts, Refusal> TokenVerifier::split(std::string_view token) const {
+  if (token.size() > bytes_max_) return refuse("The token is longer than " + std::to_string(bytes_max_) + " bytes (limits.token_bytes_max).");
   const std::size_t first = token.find('.');
   const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {

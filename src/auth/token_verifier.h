@@ -17,7 +17,7 @@
 
 namespace sparc::auth {
 
-inline constexpr std::size_t token_bytes_max = 8'192;
+inline constexpr std::size_t token_bytes_max = 8'192;  // unless limits.token_bytes_max says otherwise
 
 /// Why a token was not accepted.
 struct Refusal {
@@ -32,7 +32,7 @@ struct Refusal {
 
 /// Verifies tokens against a set of keys.
 ///
-/// Limits:   a token of `token_bytes_max` bytes; a token is tried with at most 8 keys of its key id, and with at most 8 that have
+/// Limits:   a token of `bytes_max` bytes; a token is tried with at most 8 keys of its key id, and with at most 8 that have
 ///           no id.
 /// Errors:   a Refusal; the fault's text names the claim and repeats nothing of the token.
 /// Cache:    identities of tokens with public-key signatures, by hash; `exp` is looked at each time, a change of keys empties it.
@@ -43,7 +43,8 @@ class TokenVerifier {
   static constexpr std::size_t keys_tried_max = 8;
   static constexpr std::size_t cache_entries_default = 10'000;
 
-  explicit TokenVerifier(std::shared_ptr<const KeySet> keys, std::size_t cache_entries_max = cache_entries_default);
+  explicit TokenVerifier(std::shared_ptr<const KeySet> keys, std::size_t cache_entries_max = cache_entries_default,
+                         std::size_t bytes_max = token_bytes_max);
 
   /// From now on. A set with the same keys changes nothing.
   void set_keys(std::shared_ptr<const KeySet> keys);
@@ -70,10 +71,11 @@ class TokenVerifier {
   struct Parts {
     std::string_view header, claims, signature, signed_part;
   };
-  [[nodiscard]] static std::expected<Parts, Refusal> split(std::string_view token);
+  [[nodiscard]] std::expected<Parts, Refusal> split(std::string_view token) const;
   [[nodiscard]] std::expected<void, Refusal> check_signature(const Parts& parts, const TokenHeader& header, KeyPurpose purpose);
 
   SignatureVerifier signatures_;
+  std::size_t bytes_max_;
   ClaimReader reader_;
   TokenCache cache_;
   std::uint64_t cache_hits_ = 0;

@@ -9,6 +9,7 @@ namespace sparc {
 struct Now {
   std::int64_t monotonic_ms = 0;  // for durations, timers and deadlines
   std::int64_t wall_ms = 0;       // Unix time, for timestamps and token expiry
+  std::uint16_t wall_us = 0;      // of that millisecond: 0 to 999
 };
 
 }  // namespace sparc

@@ -12,6 +12,7 @@ namespace sparc {
 struct Limits {
   // HTTP
   std::size_t http_head_bytes_max = 16 * 1024;         // else 431
+  std::size_t http_headers_max = 100;                  // fields of one request, else 431
   std::uint32_t http_request_ms = 10'000;              // head and body within this, else 408
   std::size_t http_pipeline_requests_max = 32;         // unanswered; then reading pauses
   std::size_t http_answer_bytes_max = 256 * 1024;      // of unsent answers; then reading pauses
@@ -19,9 +20,15 @@ struct Limits {
 
   // WebSocket
   std::size_t message_bytes_max = 1'048'576;           // one message after decompression (WEBSOCKET_MAX_PAYLOAD_SIZE), else 1009
-  std::size_t message_fragments_max = 1'024;           // frames of one message
+  std::size_t message_fragments_max = 1'024;           // WebSocket frames of one message
+  std::size_t message_frames_max = 256;                // protocol frames of one message: the length of its array
   std::uint32_t auth_ms = 10'000;                      // from the upgrade to the `auth` frame
   std::uint32_t close_ms = 5'000;                      // from our close frame to the peer's
+
+  // tokens
+  std::size_t token_bytes_max = 8'192;                 // of one; a longer one is UNAUTHENTICATED
+  std::size_t token_cache_entries_max = 10'000;        // identities of checked tokens that one thread remembers; 0: none
+  std::size_t revoked_tokens_max = 100'000;            // of a node; above it the one that expires soonest is forgotten
 
   // what one connection may hold
   std::size_t connection_namespaces_max = 16;
@@ -41,6 +48,7 @@ struct Limits {
   std::size_t engine_sessions_max = 100'000;            // Engine.IO sessions of a shard, with a socket or without
   std::size_t tenant_connections_max = 0;              // 0: unlimited
   Rate address_handshakes{100, 1'000};                 // per source address; loopback and trusted proxies exempt
+  std::size_t handshake_addresses_max = 100'000;       // source addresses that one thread counts for; above it it counts anew
   Rate node_handshakes{0, 0};                          // 0 points: unlimited
 
   // rates of client frames (event, subscribe, presence, history)
@@ -69,6 +77,7 @@ struct Limits {
   std::size_t broadcast_items_max = 1'000;             // of one POST /api/v1/broadcast
   std::size_t history_events_max = 1'000;              // of one `history` reply
   std::size_t history_bytes_max = 262'144;
+  std::uint64_t snapshot_bytes_max = 4'294'967'296;    // of `snapshot_file`; a larger one is not read
   std::size_t directory_ids_max = 1'000'000;           // user and organization ids with their tenant
   std::size_t recovery_records_max = 1'000'000;        // Socket.IO clients that are connected or may come back
   std::uint64_t directory_ttl_ms = 86'400'000;
@@ -80,7 +89,15 @@ struct Limits {
   std::uint32_t service_deadline_ms = 5'000;
   std::uint32_t service_group_grace_ms = 10'000;       // a group whose last instance went keeps its place
   std::size_t service_queue_entries_max = 10'000;      // events waiting for an instance, per group
+  std::size_t service_queue_bytes_max = 67'108'864;    // the same in bytes
   std::size_t service_lane_bytes_max = 8'388'608;      // of one service connection's invoke lane
+  std::size_t service_handlers_max = 1'024;            // names and patterns that one instance handles
+  std::size_t service_node_handlers_max = 16'384;      // distinct (group, tenant, name or pattern) of a node
+  std::size_t service_node_patterns_max = 1'024;       // of them with a `*`: each event is compared with all
+  std::size_t service_clients_max = 1'048'576;         // connections whose instances are remembered; the longest idle is forgotten
+
+  // HTTP API
+  std::size_t listing_entries_max = 10'000;            // of one answer of `connections` or `rooms`
 
   // threads
   std::size_t mailbox_items_max = 65'536;

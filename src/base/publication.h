@@ -56,6 +56,7 @@ struct Publication {
   std::string latest_key;                // the payload's key where policy.latest; may be empty
   std::vector<std::uint64_t> except;     // packed connection ids that do not get it (of the shard `except_shard`)
   std::uint16_t except_shard = 0;
+  std::uint16_t timestamp_us = 0;        // of timestamp_ms: 0 to 999; on this node only, for the measure of its delay
   std::uint64_t offset = 0;              // 0: not numbered
   std::string epoch;                     // of the stream, where numbered
   bool provisional = false;              // delivered while the broker is away; its number follows

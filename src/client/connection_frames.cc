@@ -82,7 +82,7 @@ void ConnectionMachine::on_reply(const native::Reply& reply) {
   const Pending pending = std::move(pending_.extract(found).mapped());
   switch (pending.kind) {
     case Kind::join: on_joined(pending, reply.data); break;
-    case Kind::repair: on_repair(pending, reply.data); break;
+    case Kind::repair: on_repair(pending, reply); break;
     case Kind::auth: break;
     case Kind::repeatable:
     case Kind::once: answer(pending, std::string(reply.data)); break;
@@ -158,10 +158,10 @@ void ConnectionMachine::on_join_refused(const Pending& pending, const Failure& f
   actions_.push_back(action::JoinRefused{pending.ns, failure});
 }
 
-void ConnectionMachine::on_repair(const Pending& pending, std::string_view data) {
+void ConnectionMachine::on_repair(const Pending& pending, const native::Reply& answer) {
   Namespace* known = find(pending.ns);
   if (known == nullptr) return;
-  const auto reply = native::read_history_reply(data);
+  const auto reply = native::read_history_reply(answer.data, answer.attached);
   if (!reply) {
     known->feed.end_repair(NamespaceFeed::Repair::failed, actions_);
   } else if (known->feed.on_history(*reply, actions_)) {

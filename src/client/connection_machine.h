@@ -166,7 +166,7 @@ class ConnectionMachine final : private LinkEvents {
   void on_error(const protocol::native::ErrorReply& error);
   void on_joined(const Pending& pending, std::string_view data);
   void on_join_refused(const Pending& pending, const Failure& failure);
-  void on_repair(const Pending& pending, std::string_view data);
+  void on_repair(const Pending& pending, const protocol::native::Reply& answer);
   void on_event(const protocol::native::EventPush& event);
   void on_position(const protocol::native::PositionPush& push);
   void on_gap(const protocol::native::GapPush& gap);

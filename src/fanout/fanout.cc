@@ -357,6 +357,7 @@ void Fanout::step(Job& job, std::size_t& budget) {
       }
       --budget;
       ++direct_sends_;
+      direct_events_ += run.entries.size();
       const std::ptrdiff_t sent = sink_.send(member.slot, block);
       if (sent >= 0 && static_cast<std::size_t>(sent) < block.size()) short_send(job, run, member.slot, static_cast<std::size_t>(sent));
     }

@@ -103,6 +103,8 @@ class Fanout {
   void forget(const hub::Stream& stream);
   [[nodiscard]] std::uint64_t renderings() const { return renderings_; }
   [[nodiscard]] std::uint64_t direct_sends() const { return direct_sends_; }
+  /// Events in them.
+  [[nodiscard]] std::uint64_t direct_events() const { return direct_events_; }
 
  private:
   struct Pending {
@@ -200,6 +202,7 @@ class Fanout {
   std::uint64_t job_ids_ = 0;
   std::uint64_t renderings_ = 0;
   std::uint64_t direct_sends_ = 0;
+  std::uint64_t direct_events_ = 0;
   std::vector<std::unique_ptr<State>> states_;   // by Stream::index
   std::vector<hub::Stream*> waiting_;            // with pending publications and no open job
   std::vector<hub::Stream*> open_;               // with an open job, by priority

@@ -145,7 +145,13 @@ int Loop::modify(int fd, std::uint32_t slot, std::uint32_t events) {
   return control(epoll_.get(), EPOLL_CTL_MOD, fd, events, connection_tag(fd, slot));
 }
 
-void Loop::read_clock() { now_ = {milliseconds(CLOCK_MONOTONIC), milliseconds(CLOCK_REALTIME)}; }
+Now Loop::read_now() {
+  timespec wall{};
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  return {milliseconds(CLOCK_MONOTONIC), wall.tv_sec * 1000 + wall.tv_nsec / 1'000'000, static_cast<std::uint16_t>(wall.tv_nsec / 1000 % 1000)};
+}
+
+void Loop::read_clock() { now_ = read_now(); }
 
 int Loop::timeout_ms(std::int64_t wait_ms) const {
   if (awake_ || wait_ms == 0) return 0;

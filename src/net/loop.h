@@ -64,6 +64,8 @@ class Loop {
   void wake();
   /// Read once per turn, after the wait; constant during the turn.
   [[nodiscard]] const Now& now() const { return now_; }
+  /// The time of this moment, for measurements; decisions go by `now`.
+  [[nodiscard]] static Now read_now();
   /// The next turn does not sleep: work is left.
   void stay_awake() { awake_ = true; }
 

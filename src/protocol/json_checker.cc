@@ -22,7 +22,6 @@ std::string_view describe(simdjson::error_code error) {
   switch (error) {
     case simdjson::EMPTY: return "nothing but white space";
     case simdjson::UTF8_ERROR: return "not UTF-8";
-    case simdjson::DEPTH_ERROR: return depth_fault;
     case simdjson::STRING_ERROR: return string_fault;
     case simdjson::UNCLOSED_STRING: return "a string has no end";
     case simdjson::UNESCAPED_CHARS: return "a control character in a string is not escaped";
@@ -36,8 +35,8 @@ std::string_view describe(simdjson::error_code error) {
   }
 }
 
-/// simdjson refuses integers of more than 64 bits. Texts for which it reports a number come here and are checked by the grammar;
-/// simdjson has found them to be UTF-8, with every string closed.
+/// simdjson refuses integers of more than 64 bits, and the last level of nesting. Texts for which it reports a number or their depth
+/// come here and are checked by the grammar; simdjson has found them to be UTF-8, with every string closed.
 class Grammar {
  public:
   explicit Grammar(std::string_view text) : text_(text) {}
@@ -73,9 +72,9 @@ class Grammar {
 
   std::string_view open() {
     const bool object = text_[at_++] == '{';
+    if (depth_ == json_depth_max) return depth_fault;
     opened_ = !take(object ? '}' : ']');
     if (!opened_) return {};
-    if (depth_ == json_depth_max) return depth_fault;
     objects_ = objects_ << 1 | (object ? 1U : 0U);
     ++depth_;
     return object ? member_name() : std::string_view{};
@@ -159,8 +158,8 @@ struct Scratch {
     if (text.size() > capacity) {
       capacity = std::bit_ceil(std::max<std::size_t>(text.size(), 4096));
       padded = std::make_unique_for_overwrite<char[]>(capacity + simdjson::SIMDJSON_PADDING);
-      // simdjson refuses the container that would fill its stack: one more than are allowed.
-      if (const auto error = parser.allocate(capacity, json_depth_max + 1); error != simdjson::SUCCESS) return error;
+      // simdjson refuses the container that would fill its stack, and does not count empty ones: what it takes is within the bound.
+      if (const auto error = parser.allocate(capacity, json_depth_max); error != simdjson::SUCCESS) return error;
     }
     std::memcpy(padded.get(), text.data(), text.size());
     std::memset(padded.get() + text.size(), ' ', simdjson::SIMDJSON_PADDING);
@@ -182,7 +181,7 @@ std::string_view JsonChecker::fault(std::string_view text) {
   if (text.empty()) return describe(simdjson::EMPTY);
   const auto error = text.size() <= kept_bytes_max ? impl_->scratch.check(text) : std::make_unique<Scratch>()->check(text);
   if (error == simdjson::SUCCESS) return {};
-  if (error == simdjson::NUMBER_ERROR) return Grammar(text).fault();
+  if (error == simdjson::NUMBER_ERROR || error == simdjson::DEPTH_ERROR) return Grammar(text).fault();
   return describe(error);
 }
 

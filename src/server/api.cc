@@ -270,10 +270,15 @@ void Api::health(const Exchange& to, std::string_view path) {
 }
 
 void Api::metrics(Exchange to) {
-  thread_.node().gather<BrokerCounters>(
-      thread_, [](IoThread& there) { return there.door().counters(); },
-      [this, to = std::move(to)](std::vector<BrokerCounters> broker) {
-        answer(to, 200, metrics_text(thread_.node(), broker), "text/plain; version=0.0.4; charset=utf-8");
+  thread_.node().gather<ThreadCounters>(
+      thread_,
+      [](IoThread& there) {
+        ThreadCounters out{there.door().counters(), {}};
+        if (there.index() == 0) out.services = there.node().service_counters();
+        return out;
+      },
+      [this, to = std::move(to)](std::vector<ThreadCounters> threads) {
+        answer(to, 200, metrics_text(thread_.node(), threads), "text/plain; version=0.0.4; charset=utf-8");
       });
 }
 
@@ -327,7 +332,7 @@ void Api::broadcast(Exchange to, const http::Request& request, const ServiceIden
 void Api::connections(Exchange to, const http::Request& request, const ServiceIdentity& who) {
   const std::string tenant = !who.tenant_id.empty() ? who.tenant_id : http::query_value(request.query, "tenantId").value_or("");
   const std::string user = http::query_value(request.query, "userId").value_or("");
-  const std::size_t limit = limit_of(request.query, 10'000);
+  const std::size_t limit = limit_of(request.query, thread_.shard().settings().limits.listing_entries_max);
   using Texts = std::pair<std::size_t, std::vector<std::string>>;
   thread_.node().gather<Texts>(
       thread_,
@@ -357,7 +362,7 @@ void Api::connections(Exchange to, const http::Request& request, const ServiceId
 void Api::rooms(Exchange to, const http::Request& request, const ServiceIdentity& who) {
   const std::string tenant = !who.tenant_id.empty() ? who.tenant_id : http::query_value(request.query, "tenantId").value_or("");
   const std::string ns = http::query_value(request.query, "namespace").value_or("");
-  const std::size_t limit = limit_of(request.query, 10'000);
+  const std::size_t limit = limit_of(request.query, thread_.shard().settings().limits.listing_entries_max);
   using Sizes = std::map<std::string, std::size_t>;  // "namespace\0tenant\0room"
   const bool all_tenants = tenant.empty();
   thread_.node().gather<Sizes>(
@@ -430,7 +435,7 @@ void Api::history(Exchange to, const http::Request& request, const ServiceIdenti
     std::string body = "{\"events\":[";
     for (const PublicationPtr& publication : part.entries) {
       if (body.back() != '[') body += ',';
-      protocol::native::append_event(body, name, publication->rooms.front(), *publication);
+      protocol::native::append_event_with_base64(body, name, publication->rooms.front(), *publication);
     }
     body += "],\"position\":{\"epoch\":" + json_string(part.next.epoch) + ",\"offset\":" + std::to_string(part.next.offset) + "},\"complete\":";
     body += part.complete ? "true" : "false";

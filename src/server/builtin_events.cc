@@ -7,8 +7,6 @@ namespace sparc::server {
 
 namespace json = protocol::json;
 
-bool is_builtin_event(std::string_view name) { return name == "alerts:acknowledge"; }
-
 bool handle_builtin_event(shard::Shard& shard, const shard::ClientEvent& event) {
   if (!is_builtin_event(event.name)) return false;
   auto answer = [&shard, id = event.connection, request = event.request](shard::EventAnswer what) {

@@ -102,6 +102,7 @@ std::int64_t IoThread::end_of_turn() {
   door().on_tick(loop_->now());
   if (index_ == 0) node_.tick_services(loop_->now());
   std::int64_t due = shard_->end_of_turn();
+  if (shard_->has_served()) shard_->measure_served(net::Loop::read_now());
   if (!door().flush()) due = std::min(due, loop_->now().monotonic_ms + 1);
   if (index_ == 0) due = std::min(due, node_.services_due());
   if (draining_ && shard_->drained()) drained_.store(true, std::memory_order_release);
@@ -223,9 +224,9 @@ void IoThread::client_event(shard::ClientEvent event) {
   if (is_builtin_event(event.name) && !node_.handled(event.name, event.tenant) && handle_builtin_event(*shard_, event)) return;
   node_.service_event(*this, std::move(event));
 }
-void IoThread::service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle) {
+void IoThread::service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle, Handled done) {
   if (handle.group.empty()) handle.group = service.name;
-  node_.service_handle(*this, id, service.tenant_id, std::move(handle));
+  node_.service_handle(*this, id, service.tenant_id, std::move(handle), std::move(done));
 }
 void IoThread::service_result(ConnectionId id, protocol::Result result) { node_.service_result(*this, id, std::move(result)); }
 

@@ -93,7 +93,7 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   bool refresh_keys() override;
   const shard::InlineHandler* inline_handler(std::string_view event) override;
   void client_event(shard::ClientEvent event) override;
-  void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle) override;
+  void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle, Handled done) override;
   void service_result(ConnectionId id, protocol::Result result) override;
   void service_gone(ConnectionId id) override;
   void client_gone(ConnectionId id) override;

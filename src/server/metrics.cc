@@ -42,6 +42,7 @@ constexpr ShardMetric shard_metrics[] = {
     {"connections_opened_total", "counter", "Connections accepted.", &Counters::opened},
     {"connections_closed_total", "counter", "Connections closed.", &Counters::closed},
     {"handshakes_refused_total", "counter", "Connections and upgrades refused by a limit, an origin or their form.", &Counters::handshakes_refused},
+    {"handshake_addresses_forgotten_total", "counter", "Times that counts of handshakes began anew for limits.handshake_addresses_max.", &Counters::handshake_addresses_forgotten},
     {"received_bytes_total", "counter", "Bytes from sockets.", &Counters::bytes_in},
     {"sent_bytes_total", "counter", "Bytes taken by sockets.", &Counters::bytes_out},
     {"received_messages_total", "counter", "WebSocket messages from clients.", &Counters::messages_in},
@@ -85,27 +86,27 @@ constexpr NamespaceMetric namespace_metrics[] = {
 };
 
 void append_lag(Text& text, const Node& node) {
-  text.begin("publish_lag_seconds", "histogram", "From the acceptance of a publication to the turn in which its fan-out on a shard ended.");
-  using Lag = decltype(Counters::lag_ms);
+  text.begin("publish_lag_seconds", "histogram", "From the acceptance of a publication to the end of the turn in which its fan-out on a shard ended.");
+  using Lag = decltype(Counters::lag_us);
   std::uint64_t total = 0, sum = 0;
   std::string name = "sparc_websocket_publish_lag_seconds";
   for (std::size_t bucket = 0; bucket < Lag::buckets; ++bucket) {
-    for (const auto& thread : node.threads()) total += thread->shard().counters().lag_ms.count(bucket);
+    for (const auto& thread : node.threads()) total += thread->shard().counters().lag_us.count(bucket);
     char bound[32] = "+Inf";
-    if (bucket + 1 < Lag::buckets) std::snprintf(bound, sizeof bound, "%g", static_cast<double>(Lag::bound(bucket)) / 1e3);
+    if (bucket + 1 < Lag::buckets) std::snprintf(bound, sizeof bound, "%g", static_cast<double>(Lag::bound(bucket)) / 1e6);
     text.out += name + "_bucket{le=\"" + bound + "\"} " + std::to_string(total) + '\n';
   }
-  for (const auto& thread : node.threads()) sum += thread->shard().counters().lag_ms.sum();
+  for (const auto& thread : node.threads()) sum += thread->shard().counters().lag_us.sum();
   char seconds[32];
-  std::snprintf(seconds, sizeof seconds, "%.6f", static_cast<double>(sum) / 1e3);
+  std::snprintf(seconds, sizeof seconds, "%.6f", static_cast<double>(sum) / 1e6);
   text.out += name + "_sum " + seconds + '\n' + name + "_count " + std::to_string(total) + '\n';
 }
 
-void append_broker(Text& text, const std::vector<BrokerCounters>& broker) {
+void append_broker(Text& text, const std::vector<ThreadCounters>& threads) {
   auto one = [&](std::string_view name, std::string_view type, std::string_view help, auto&& value) {
     text.begin(name, type, help);
     std::uint64_t sum = 0;
-    for (const BrokerCounters& c : broker) sum += value(c);
+    for (const ThreadCounters& thread : threads) sum += value(thread.broker);
     text.line({}, sum);
   };
   one("streams", "gauge", "Streams kept.", [](const auto& c) { return c.streams.streams; });
@@ -117,15 +118,59 @@ void append_broker(Text& text, const std::vector<BrokerCounters>& broker) {
   one("broker_waiting", "gauge", "Messages waiting for full mailboxes.", [](const auto& c) { return c.waiting; });
 }
 
+struct ServiceMetric {
+  const char* name;
+  const char* type;
+  const char* help;
+  std::uint64_t (*value)(const broker::ServiceRouter::Counters&);
+};
+
+constexpr ServiceMetric service_metrics[] = {
+    {"service_handlers", "gauge", "Names and patterns that services handle.", [](const auto& c) { return std::uint64_t{c.handlers}; }},
+    {"service_instances", "gauge", "Connections and handlers of this process that handle events.", [](const auto& c) { return std::uint64_t{c.instances}; }},
+    {"service_clients", "gauge", "Connections whose instances are remembered.", [](const auto& c) { return std::uint64_t{c.connections}; }},
+    {"service_in_flight", "gauge", "Client events that services work on.", [](const auto& c) { return std::uint64_t{c.in_flight}; }},
+    {"service_waiting", "gauge", "Client events that wait for an instance.", [](const auto& c) { return std::uint64_t{c.waiting}; }},
+    {"service_events_total", "counter", "Client events on their way to services.", [](const auto& c) { return c.accepted; }},
+    {"service_unhandled_total", "counter", "Client events that no service handles.", [](const auto& c) { return c.no_handler; }},
+    {"service_timeouts_total", "counter", "Client events that a group had not answered in limits.service_deadline_ms.",
+     [](const auto& c) { return c.timeouts + c.expired_unstarted; }},
+    {"service_queue_full_total", "counter", "Client events refused for limits.service_queue_entries_max or service_queue_bytes_max.",
+     [](const auto& c) { return c.refused_queue_full; }},
+    {"service_handlers_refused_total", "counter", "Handlers beyond limits.service_handlers_max, service_node_handlers_max or service_node_patterns_max.",
+     [](const auto& c) { return c.handlers_refused; }},
+    {"service_clients_forgotten_total", "counter", "Connections forgotten for limits.service_clients_max.",
+     [](const auto& c) { return c.connections_forgotten; }},
+};
+
+void append_services(Text& text, const broker::ServiceRouter::Counters& counters) {
+  for (const ServiceMetric& metric : service_metrics) {
+    text.begin(metric.name, metric.type, metric.help);
+    text.line({}, metric.value(counters));
+  }
+}
+
+void append_revocations(Text& text, const Node::Revocations& revocations) {
+  text.begin("revoked_tokens", "gauge", "Revoked tokens that are remembered.");
+  text.line({}, revocations.kept);
+  text.begin("revoked_tokens_forgotten_total", "counter", "Revoked tokens accepted again for limits.revoked_tokens_max.");
+  text.line({}, revocations.displaced);
+}
+
 }  // namespace
 
-std::string metrics_text(const Node& node, const std::vector<BrokerCounters>& broker) {
+std::string metrics_text(const Node& node, const std::vector<ThreadCounters>& threads) {
   Text text;
   for (const ShardMetric& metric : shard_metrics) {
     text.begin(metric.name, metric.type, metric.help);
     for (const auto& thread : node.threads()) {
       text.line("shard=\"" + std::to_string(thread->index()) + "\"", (thread->shard().counters().*metric.value).get());
     }
+  }
+  text.begin("delivered_total", "counter", "Events sent to clients, at once or through their lanes.");
+  for (const auto& thread : node.threads()) {
+    const Counters& counters = thread->shard().counters();
+    text.line("shard=\"" + std::to_string(thread->index()) + "\"", counters.direct_events.get() + counters.lane_events.get());
   }
   const auto settings = node.settings();
   for (const NamespaceMetric& metric : namespace_metrics) {
@@ -143,7 +188,11 @@ std::string metrics_text(const Node& node, const std::vector<BrokerCounters>& br
     text.line("code=\"" + std::string(name_of(static_cast<Code>(code))) + "\"", sum);
   }
   append_lag(text, node);
-  if (!broker.empty()) append_broker(text, broker);
+  if (!threads.empty()) append_broker(text, threads);
+  for (const ThreadCounters& thread : threads) {
+    if (thread.services) append_services(text, *thread.services);
+  }
+  append_revocations(text, node.revocations());
   return std::move(text.out);
 }
 

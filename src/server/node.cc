@@ -6,6 +6,7 @@
 #include "base/pattern.h"
 #include "broker/memory/snapshot_file.h"
 #include "http/forwarded.h"
+#include "server/builtin_events.h"
 #include "server/key_keeper.h"
 
 namespace sparc::server {
@@ -21,10 +22,19 @@ ConnectionId connection_of(std::uint64_t key) { return {static_cast<std::uint32_
 
 constexpr std::uint64_t local_instance = 1ULL << 63;
 
+/// The built-in events among what a service handles.
+std::uint32_t builtins_of(const std::vector<std::string>& patterns) {
+  std::uint32_t bits = 0;
+  for (const std::string_view event : builtin_events) {
+    for (const std::string& pattern : patterns) bits |= matches_pattern(pattern, event) ? builtin_bit(event) : 0;
+  }
+  return bits;
+}
+
 }  // namespace
 
 Node::Node(const config::Config& config, ServerEvents events)
-    : config_(config), events_(std::move(events)), log_(config.log_level, config.log_format), router_(config.limits, *this, entropy_) {
+    : config_(config), events_(std::move(events)), log_(config.log_level, config.log_format), revoked_(config.limits.revoked_tokens_max), router_(config.limits, *this, entropy_) {
   id_ = entropy_.token(8);
 }
 
@@ -93,7 +103,7 @@ Result<std::shared_ptr<const net::TlsContext>> Node::load_tls(const config::Conf
 
 Result<void> Node::restore_snapshot() {
   if (config_.snapshot_file.empty()) return {};
-  auto bytes = broker::take_snapshot_file(config_.snapshot_file);
+  auto bytes = broker::take_snapshot_file(config_.snapshot_file, config_.limits.snapshot_bytes_max);
   if (!bytes) return fail("snapshot: " + bytes.error().message);
   if (!*bytes) return {};
   const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -184,8 +194,15 @@ void Node::revoke(std::string_view token, Now now) {
   const std::int64_t until = exp == 0 ? 0 : exp + authority().claims->leeway_ms;
   const std::lock_guard lock(revoked_mutex_);
   revoked_.on_tick(now);
-  revoked_.add(auth::hash_token(token), until, now);
+  if (revoked_.add(auth::hash_token(token), until, now) == auth::RevocationSet::Added::displaced) {
+    log_.error("a revoked token is accepted again: there are more than limits.revoked_tokens_max");
+  }
   any_revoked_.store(true, std::memory_order_release);
+}
+
+Node::Revocations Node::revocations() const {
+  const std::lock_guard lock(revoked_mutex_);
+  return {revoked_.size(), revoked_.displaced()};
 }
 
 bool Node::refresh_keys() {
@@ -290,16 +307,18 @@ void Node::run_on_zero(IoThread& from, Task task) {
   run_on(0, std::move(task));
 }
 
-void Node::service_handle(IoThread& from, ConnectionId id, std::string tenant, protocol::Handle handle) {
+void Node::service_handle(IoThread& from, ConnectionId id, std::string tenant, protocol::Handle handle, shard::Host::Handled done) {
   services_used_ = true;
   {
     const std::lock_guard lock(handled_mutex_);
     Handled& of = handled_[client_key(from.index(), id)];
     of.tenant = tenant;
-    of.events.insert(of.events.end(), handle.events.begin(), handle.events.end());
+    of.builtin |= builtins_of(handle.events);
   }
-  run_on_zero(from, [this, key = client_key(from.index(), id), tenant = std::move(tenant), handle = std::move(handle)](IoThread& home) mutable {
-    router_.handle(key, std::move(handle.group), std::move(tenant), std::move(handle.events), handle.retryable, false, home.now());
+  run_on_zero(from, [this, key = client_key(from.index(), id), tenant = std::move(tenant), handle = std::move(handle), back = from.index(),
+                     done = std::move(done)](IoThread& home) mutable {
+    auto refused = router_.handle(key, std::move(handle.group), std::move(tenant), std::move(handle.events), handle.retryable, false, home.now());
+    run_on_at_once(back, [done = std::move(done), refused = std::move(refused)](IoThread&) mutable { done(std::move(refused)); });
   });
 }
 
@@ -321,9 +340,8 @@ void Node::service_result(IoThread& from, ConnectionId id, protocol::Result resu
 bool Node::handled(std::string_view event, std::string_view tenant) {
   const std::lock_guard lock(handled_mutex_);
   return std::any_of(handled_.begin(), handled_.end(), [&](const auto& instance) {
-    const auto& [of, events] = instance.second;
-    if (!of.empty() && of != tenant) return false;
-    return std::any_of(events.begin(), events.end(), [&](const std::string& pattern) { return matches_pattern(pattern, event); });
+    const auto& [of, builtin] = instance.second;
+    return (of.empty() || of == tenant) && (builtin & builtin_bit(event)) != 0;
   });
 }
 
@@ -347,9 +365,11 @@ void Node::set_handler(const std::string& group, const std::string& event, Serve
     local_[key] = std::move(handler);
     {
       const std::lock_guard lock(handled_mutex_);
-      handled_[key] = {{}, {event}};
+      handled_[key] = {{}, builtins_of({event})};
     }
-    router_.handle(key, group, {}, {event}, retryable, true, home.now());
+    if (const auto refused = router_.handle(key, group, {}, {event}, retryable, true, home.now())) {
+      log_.error("a handler is refused", {{"event", event}, {"reason", refused->message}});
+    }
   });
 }
 

@@ -67,20 +67,27 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   [[nodiscard]] bool revoked(const Identity& identity);
   /// Until it would be refused anyway.
   void revoke(std::string_view token, Now now);
+  struct Revocations {
+    std::size_t kept = 0;
+    std::uint64_t displaced = 0;
+  };
+  [[nodiscard]] Revocations revocations() const;
   [[nodiscard]] bool refresh_keys();
   /// Documents changed: every shard gets a new key set. Any thread.
   void use_documents(KeyDocuments documents);
 
   // Services: the router lives on the thread of shard 0.
   void service_event(IoThread& from, shard::ClientEvent event);
-  void service_handle(IoThread& from, ConnectionId id, std::string tenant, protocol::Handle handle);
+  void service_handle(IoThread& from, ConnectionId id, std::string tenant, protocol::Handle handle, shard::Host::Handled done);
   void service_result(IoThread& from, ConnectionId id, protocol::Result result);
   void service_gone(IoThread& from, ConnectionId id);
   void client_gone(IoThread& from, ConnectionId id);
-  /// Whether a service of this node registered for the event, for that tenant.
+  /// Whether a service of this node registered for the built-in event, for that tenant.
   [[nodiscard]] bool handled(std::string_view event, std::string_view tenant);
   void set_handler(const std::string& group, const std::string& event, Server::AsyncHandler handler, bool retryable);
   void tick_services(Now now);
+  /// On the thread of shard 0.
+  [[nodiscard]] broker::ServiceRouter::Counters service_counters() const { return router_.counters(); }
   [[nodiscard]] std::int64_t services_due() const { return router_.next_due_ms(); }
 
  private:
@@ -112,7 +119,7 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   std::atomic<std::size_t> connections_{0};
   std::mutex tenants_mutex_;
   std::unordered_map<std::string, std::size_t, StringHash, std::equal_to<>> tenants_;
-  std::mutex revoked_mutex_;
+  mutable std::mutex revoked_mutex_;
   auth::RevocationSet revoked_;
   std::atomic<bool> any_revoked_{false};
 
@@ -122,9 +129,9 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   std::mutex handled_mutex_;
   struct Handled {
     std::string tenant;                 // empty: any
-    std::vector<std::string> events;
+    std::uint32_t builtin = 0;          // built-in events that it takes over
   };
-  std::unordered_map<std::uint64_t, Handled> handled_;   // by instance
+  std::unordered_map<std::uint64_t, Handled> handled_;   // by instance; how many there may be is the router's to say
   std::atomic<bool> services_used_{false};   // a handler was registered: clients' ends matter to the router
 
   std::atomic<bool> draining_{false};

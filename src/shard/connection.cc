@@ -36,8 +36,10 @@ std::int64_t Shard::handshake_wait_ms(const Peer& peer) {
   const Limits& limits = settings_->limits;
   // The address first: what one source sends too much takes nothing from the others' bucket.
   if (!peer.exempt && limits.address_handshakes.limited()) {
-    constexpr std::size_t sources_max = 100'000;
-    if (handshakes_.size() >= sources_max) handshakes_.clear();
+    if (handshakes_.size() >= limits.handshake_addresses_max && !handshakes_.contains(peer.source)) {
+      handshakes_.clear();
+      counters_->handshake_addresses_forgotten.add();
+    }
     if (const std::int64_t wait = handshakes_[peer.source].take(limits.address_handshakes, now_.monotonic_ms); wait != 0) return wait;
   }
   return node_handshakes_.take(limits.node_handshakes, now_.monotonic_ms);
@@ -272,7 +274,11 @@ void Shard::send_ping(ConnectionId id, Connection& c) {
   const bool awaited = wire(c).ping(id, c);
   if (c.phase != Phase::active) return;
   send_positions(c, id.slot, now_.monotonic_ms - settings_->ping_interval_ms);
-  if (awaited) c.deadline_ms = now_.monotonic_ms + settings_->ping_timeout_ms;
+  if (awaited) {
+    // The deadline is that of the first ping that is unanswered: where the timeout is longer than the interval, others follow it.
+    const bool waiting = c.deadline_ms != 0 && c.received_ms < c.deadline_ms - settings_->ping_timeout_ms;
+    if (!waiting) c.deadline_ms = now_.monotonic_ms + settings_->ping_timeout_ms;
+  }
   c.next_ping_ms = now_.monotonic_ms + settings_->ping_interval_ms;
 }
 
@@ -290,6 +296,7 @@ void Shard::send_positions(Connection& c, std::uint32_t slot, std::int64_t since
 }
 
 std::int64_t Shard::end_of_turn() {
+  served_.clear();
   timers_.advance(now_.monotonic_ms, [this](std::uint64_t token) { on_timer(ConnectionId::unpack(token)); });
   if (now_.monotonic_ms - last_tick_ms_ >= 1000) {
     last_tick_ms_ = now_.monotonic_ms;
@@ -301,6 +308,7 @@ std::int64_t Shard::end_of_turn() {
   close_slow();
   flush_dirty();  // answers first: they are small, and a fan-out may be long
   bool more = fanout_.run(now_, settings_->limits.fanout_slice_sends) == fanout::Fanout::Run::more;
+  counters_->direct_events.set(fanout_.direct_events());
   close_slow();
   flush_dirty();
   std::vector<std::pair<ConnectionId, NamespaceId>> refills = std::move(refills_);

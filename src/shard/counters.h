@@ -25,8 +25,11 @@ struct Counters {
   Counter sessions;             // authenticated now
   Counter opened, closed;
   Counter handshakes_refused;   // by an admission limit
+  Counter handshake_addresses_forgotten;  // times that all were
   Counter bytes_in, bytes_out;
   Counter messages_in;
+  Counter direct_events;        // sent to connections where nothing waited
+  Counter lane_events;          // handed to lanes
   Counter sends, sends_short;
   Counter auth_failures;
   Counter rate_limited;
@@ -45,7 +48,7 @@ struct Counters {
   Counter ignored_messages;     // of older clients: types and events that their view ignores
   Counter binary_left_out;      // publications with attachments that a wire cannot show
   Counter kept_expired;         // connections of old clients that outlived their token
-  Histogram<16, 1> lag_ms;      // from the acceptance of a publication to the turn in which its fan-out on this shard ended
+  Histogram<20, 50> lag_us;     // from the acceptance of a publication to the end of the turn in which its fan-out on this shard ended
   std::array<Counter, 16> errors_by_code;
   std::vector<NamespaceCounters> namespaces;
 

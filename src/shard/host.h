@@ -105,7 +105,9 @@ class Host {
   [[nodiscard]] virtual const InlineHandler* inline_handler(std::string_view event) = 0;
   /// Answered by Shard::answer_event where `event.request` is set.
   virtual void client_event(ClientEvent event) = 0;
-  virtual void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle) = 0;
+  /// `done` runs on this shard's thread, with what forbade some of the events.
+  using Handled = std::move_only_function<void(std::optional<Fault>)>;
+  virtual void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle, Handled done) = 0;
   virtual void service_result(ConnectionId id, protocol::Result result) = 0;
   virtual void service_gone(ConnectionId id) = 0;
   /// A user's connection ended: its events need no order any more.

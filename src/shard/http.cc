@@ -41,7 +41,7 @@ std::string_view host_name(const http::Request& request) {
 }  // namespace
 
 HttpPhase::HttpPhase(const Limits& limits)
-    : parser(http::RequestLimits{limits.http_head_bytes_max, 100, limits.message_bytes_max}) {}
+    : parser(http::RequestLimits{limits.http_head_bytes_max, limits.http_headers_max, limits.message_bytes_max}) {}
 
 void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes) {
   HttpPhase& h = *c.http();

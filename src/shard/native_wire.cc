@@ -9,7 +9,7 @@ namespace native_codec = protocol::native;
 
 void NativeWire::on_message(ConnectionId id, Connection& c, ws::MessageType type, std::string_view payload) {
   if (type == ws::MessageType::binary) return shard_.arrive(id, c, shard_.decoder_.binary(payload));
-  for (auto& decoded : shard_.decoder_.text(payload)) {
+  for (auto& decoded : shard_.decoder_.text(payload, shard_.settings_->limits.message_frames_max)) {
     if (c.phase == Connection::Phase::closing) return;
     shard_.arrive(id, c, std::move(decoded));
   }
@@ -51,6 +51,18 @@ void NativeWire::reply(ConnectionId id, Connection& c, std::int64_t request, std
   json.clear();
   native_codec::append_reply(json, request, data);
   shard_.control(id, c, json);
+}
+
+void NativeWire::reply_with_attachments(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
+                                        std::string_view attached) {
+  if (attached.empty()) return reply(id, c, request, data);
+  std::string& message = shard_.json_scratch_;
+  message.clear();
+  native_codec::append_binary_reply(message, request, data, attached);
+  std::string& frame = shard_.render_;
+  frame.clear();
+  shard_.append_frame(frame, c.form, message, ws::MessageType::binary);
+  shard_.control_raw(id.slot, c, frame);
 }
 
 void NativeWire::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {

@@ -111,6 +111,7 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
     return;
   }
   counters_->namespaces[ns].deliveries.add();
+  counters_->lane_events.add();
   session::Lane& lane = box.lane(lane_settings(ns));
   const std::uint64_t dropped = lane.dropped();
   const session::PushResult result = lane.push(std::move(entry));
@@ -119,8 +120,12 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   if (result == session::PushResult::catch_up) counters_->namespaces[ns].catch_ups.add();
 }
 
-void Shard::served(const Publication& publication) {
-  counters_->lag_ms.record(static_cast<std::uint64_t>(std::max<std::int64_t>(now_.wall_ms - publication.timestamp_ms, 0)));
+void Shard::served(const Publication& publication) { served_.push_back(publication.timestamp_ms * 1000 + publication.timestamp_us); }
+
+void Shard::measure_served(Now now) {
+  const std::int64_t at = now.wall_ms * 1000 + now.wall_us;
+  for (const std::int64_t accepted : served_) counters_->lag_us.record(static_cast<std::uint64_t>(std::max<std::int64_t>(at - accepted, 0)));
+  served_.clear();
 }
 
 void Shard::after_push(std::uint32_t slot, Connection& c, session::PushResult result) {

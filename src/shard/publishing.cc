@@ -106,6 +106,7 @@ void Shard::resolve_and_publish(PublishRequest request, NamespaceId ns, std::str
   publication.attachments = std::move(request.attachments);
   publication.id = request.publication_id.empty() ? parts_.entropy.token(20) : std::move(request.publication_id);
   publication.timestamp_ms = now_.wall_ms;
+  publication.timestamp_us = now_.wall_us;
   apply_policy(publication);
   counters_->namespaces[ns].publications.add();
   to_broker(std::move(publication), std::move(done));

@@ -179,8 +179,10 @@ void Shard::on_history_part(HistoryRequest request, std::optional<Position> sinc
   for (const PublicationPtr& publication : part.entries) {
     if (const auto rank = seen_in(*state, *publication)) {
       render_.clear();
-      protocol::native::append_event(render_, ns, publication->rooms[*rank], *publication);
-      if (request.count != 0 && request.events.size() + render_.size() > settings_->limits.history_bytes_max) {
+      const std::size_t attached = request.attached.size();
+      protocol::native::append_kept_event(render_, request.attached, ns, publication->rooms[*rank], *publication);
+      if (request.count != 0 && request.events.size() + render_.size() + request.attached.size() > settings_->limits.history_bytes_max) {
+        request.attached.resize(attached);
         full = true;
         break;
       }
@@ -197,7 +199,10 @@ void Shard::on_history_part(HistoryRequest request, std::optional<Position> sinc
   append_json_string(data, at.epoch);
   data += ",\"offset\":" + std::to_string(at.offset) + "},\"complete\":" + (complete ? "true" : "false") +
           ",\"recovered\":" + (*request.reached ? "true" : "false") + "}";
-  reply(request.id, *c, request.request, data);
+  if (request.request) {
+    c->session->answered(*request.request);
+    wire(*c).reply_with_attachments(request.id, *c, *request.request, data, request.attached);
+  }
   finish();
 }
 

@@ -255,8 +255,12 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
   }
   if (auto* h = std::get_if<protocol::Handle>(&request.command)) {
     if (!may(Scope::handle, "handle")) return;
-    parts_.host.service_handle(id, service, std::move(*h));
-    return reply(id, c, request.id, "{}");
+    return parts_.host.service_handle(id, service, std::move(*h), [this, id, rid = request.id](std::optional<Fault> refused) {
+      Connection* to = find(id);
+      if (to == nullptr || to->phase != Phase::active) return;
+      if (refused) return refuse(id, *to, rid, *refused);
+      reply(id, *to, rid, "{}");
+    });
   }
   if (auto* r = std::get_if<protocol::Result>(&request.command)) {
     if (!may(Scope::handle, "handle")) return;

@@ -23,7 +23,7 @@ Shard::Shard(std::shared_ptr<const Settings> settings, Authority authority, Part
       parts_(std::move(parts)),
       now_(now),
       counters_(std::make_unique<Counters>(settings_->namespaces.size())),
-      verifier_(authority_.keys),
+      verifier_(authority_.keys, settings_->limits.token_cache_entries_max, settings_->limits.token_bytes_max),
       authorizer_(std::make_unique<auth::Authorizer>(authority_.policy, parts_.ownership)),
       deflater_(settings_->deflate ? std::make_unique<ws::Deflater>(settings_->deflate_window_bits) : nullptr),
       fanout_(hub_, *this, *this, *this, frames_, stream_settings(*settings_)),

@@ -98,6 +98,9 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void on_closed(ConnectionId id, std::string_view reason);
   /// Sends what the turn produced. Returns the monotonic ms of the next call that is due without events; 0: at once.
   [[nodiscard]] std::int64_t end_of_turn();
+  /// Whether fan-outs ended in this turn: then the driver reads the clock once more and says by it how late they were.
+  [[nodiscard]] bool has_served() const { return !served_.empty(); }
+  void measure_served(Now now);
 
   // From the node.
   [[nodiscard]] Peer peer_of(ConnectionId id) { return find(id)->peer; }
@@ -359,6 +362,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
     NamespaceId ns = 0;
     std::size_t limit = 0;
     std::string events;                 // JSON so far
+    std::string attached;               // their attachments
     std::size_t count = 0;
     std::optional<bool> reached;
     std::size_t parts = 0;
@@ -413,6 +417,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
 
   std::vector<std::uint32_t> dirty_;                       // slots to flush at the end of the turn
   std::vector<ConnectionId> broken_;
+  std::vector<std::int64_t> served_;  // when the publications of this turn's ended fan-outs were accepted, in microseconds
   std::vector<std::pair<ConnectionId, std::string_view>> slow_;   // to close with SLOW_CONSUMER, and why
   std::vector<std::pair<ConnectionId, NamespaceId>> refills_;
   std::vector<std::unique_ptr<session::Outbox>> spare_outboxes_;

@@ -30,6 +30,12 @@ class Wire {
   virtual void welcome(ConnectionId id, Connection& c) = 0;
   /// `data` is a JSON object.
   virtual void reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) = 0;
+  /// `attached`: attachments of events in `data`, one behind the other; left out where the wire has no history to show.
+  virtual void reply_with_attachments(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
+                                      std::string_view attached) {
+    (void)attached;
+    reply(id, c, request, data);
+  }
   virtual void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) = 0;
   /// What ends the connection, said before `close`.
   virtual void last_words(ConnectionId id, Connection& c, const Fault& fault) = 0;

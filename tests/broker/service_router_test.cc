@@ -27,10 +27,13 @@ struct Options {
 
 class World : public ServiceRouter::Out {
  public:
-  explicit World(Limits limits = {}, ServiceBounds bounds = {}) : router(limits, *this, entropy_, bounds) {}
+  explicit World(Limits limits = {}) : router(limits, *this, entropy_) {}
 
-  void handle(InstanceId instance, std::vector<std::string> events, const Options& options = {}) {
-    router.handle(instance, options.group, options.tenant, std::move(events), options.retryable, options.local, now());
+  /// What forbade some of them.
+  std::string handle(InstanceId instance, std::vector<std::string> events, const Options& options = {}) {
+    const auto refused =
+        router.handle(instance, options.group, options.tenant, std::move(events), options.retryable, options.local, now());
+    return refused ? refused->message : std::string{};
   }
   /// A request of a connection; its number is the client's id.
   int send(std::uint64_t connection, const std::string& event = "video:start", const std::string& tenant = "acme") {
@@ -470,7 +473,9 @@ TEST(ServiceRouter, AFullQueueIsUnavailableForThatGroupAlone) {
 }
 
 TEST(ServiceRouter, TheBytesThatWaitForAGroupAreBounded) {
-  World world(one_in_flight(), {.queue_bytes_max = 30});
+  Limits limits = one_in_flight();
+  limits.service_queue_bytes_max = 30;
+  World world(limits);
   world.handle(1, {"video:start"});
   world.send(10);
   world.send(10);  // 9 bytes of data and 5 of attachments
@@ -725,8 +730,8 @@ TEST(ServiceRouter, AClientMaySendOrLeaveWhileItIsAnswered) {
 // --- bounds ---
 
 TEST(ServiceRouter, AnInstanceHandlesABoundedNumberOfEvents) {
-  World world({}, {.instance_handlers_max = 2});
-  world.handle(1, {"a", "b", "c", "a"});
+  World world({.service_handlers_max = 2});
+  EXPECT_THAT(world.handle(1, {"a", "b", "c", "a"}), testing::HasSubstr("limits.service_handlers_max"));
   EXPECT_EQ(world.router.counters().handlers_refused, 1U);
   world.send(10, "b");
   world.send(10, "c");
@@ -734,9 +739,9 @@ TEST(ServiceRouter, AnInstanceHandlesABoundedNumberOfEvents) {
 }
 
 TEST(ServiceRouter, HandlersAreBoundedAndThoseWithoutInstancesMakeRoom) {
-  World world({}, {.handlers_max = 2});
-  world.handle(1, {"a", "b"});
-  world.handle(2, {"c"}, {.group = "other"});
+  World world({.service_node_handlers_max = 2});
+  EXPECT_EQ(world.handle(1, {"a", "b"}), "");
+  EXPECT_THAT(world.handle(2, {"c"}, {.group = "other"}), testing::HasSubstr("limits.service_node_handlers_max"));
   EXPECT_EQ(world.router.counters().handlers_refused, 1U);
   EXPECT_EQ(world.router.counters().groups, 1U);
   EXPECT_EQ(world.router.counters().instances, 1U);
@@ -748,8 +753,8 @@ TEST(ServiceRouter, HandlersAreBoundedAndThoseWithoutInstancesMakeRoom) {
 }
 
 TEST(ServiceRouter, PatternsAndTheLengthOfNamesAreBounded) {
-  World world({}, {.patterns_max = 1});
-  world.handle(1, {"a:*", "b:*", std::string(257, 'x'), "", "c"});
+  World world({.service_node_patterns_max = 1});
+  EXPECT_THAT(world.handle(1, {"a:*", "b:*", std::string(257, 'x'), "", "c"}), testing::HasSubstr("limits.service_node_patterns_max"));
   world.handle(2, {"a"}, {.group = std::string(257, 'g')});
   world.handle(3, {"a"}, {.group = ""});
   EXPECT_EQ(world.router.counters().handlers_refused, 5U);
@@ -758,7 +763,7 @@ TEST(ServiceRouter, PatternsAndTheLengthOfNamesAreBounded) {
 }
 
 TEST(ServiceRouter, TheLongestIdleConnectionIsForgottenBeyondTheBound) {
-  World world({}, {.connections_max = 2});
+  World world({.service_clients_max = 2});
   world.handle(1, {"video:start"});
   world.handle(2, {"video:start"});
   world.send(10);  // to 1

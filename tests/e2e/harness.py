@@ -368,16 +368,19 @@ def pack(header, *attachments):
 
 
 def unpack(message):
-    """Its header, with the attachments' bytes in place of their lengths."""
+    """Its header, with the attachments' bytes in place of their lengths. A reply has those of its events."""
     size, = struct.unpack_from(">I", message)
     header = json.loads(message[4:4 + size])
-    at, attachments = 4 + size, []
-    for length in header["attachments"]:
-        attachments.append(message[at:at + length])
-        at += length
+    at = 4 + size
+    for frame in header["data"]["events"] if header["type"] == "reply" else [header]:
+        lengths = frame.get("attachments", [])
+        ends = [at + sum(lengths[:n + 1]) for n in range(len(lengths))]
+        if "attachments" in frame:
+            frame["attachments"] = [message[end - length:end] for end, length in zip(ends, lengths)]
+        at = ends[-1] if ends else at
     if at != len(message):
         raise AssertionError(f"{len(message) - at} bytes behind the attachments of {header}")
-    return {**header, "attachments": attachments}
+    return header
 
 
 class RawConnection:

@@ -69,6 +69,51 @@ class Sizes(ServerTest):
         self.assertIn("limits.connection_namespaces_max", refusal.message)
 
 
+class Counts(ServerTest):
+    environment = {"WEBSOCKET_LIMITS_MESSAGE_FRAMES_MAX": "3", "WEBSOCKET_LIMITS_HTTP_HEADERS_MAX": "8", "WEBSOCKET_LIMITS_TOKEN_BYTES_MAX": "400",
+                   "WEBSOCKET_LIMITS_SERVICE_HANDLERS_MAX": "2", "WEBSOCKET_LIMITS_LISTING_ENTRIES_MAX": "1",
+                   "WEBSOCKET_LIMITS_REVOKED_TOKENS_MAX": "1"}
+
+    async def test_a_message_has_a_bounded_number_of_frames(self):
+        client = await self.user()
+        await client.send(*[{"type": "leave", "id": n, "namespace": "alerts"} for n in range(1, 5)])
+        self.assertIn("limits.message_frames_max", (await client.frame("error"))["error"]["message"])
+        await client.send(*[{"type": "leave", "id": n, "namespace": "alerts"} for n in range(11, 14)])
+        for n in range(11, 14):  # none of the first message's
+            self.assertEqual((await client.frame("reply"))["id"], n)
+
+    async def test_a_request_has_a_bounded_number_of_header_fields(self):
+        self.assertEqual(self.server.http("GET", "/healthz", headers={f"X-{n}": "1" for n in range(9)}).status, 431)
+
+    async def test_a_token_has_a_bounded_length(self):
+        client = await self.open()
+        refusal = await client.refusal("auth", token=token(other="x" * 400))
+        self.assertEqual(refusal.code, "UNAUTHENTICATED")
+        self.assertIn("limits.token_bytes_max", refusal.message)
+
+    async def test_an_instance_handles_a_bounded_number_of_events_and_is_told_so(self):
+        service = await self.service()
+        refusal = await service.refusal("handle", group="g", events=["video:a", "video:b", "video:c"])
+        self.assertEqual(refusal.code, "BAD_REQUEST")
+        self.assertIn("limits.service_handlers_max", refusal.message)
+        metrics = self.server.http("GET", "/metrics").body
+        self.assertIn("\nsparc_websocket_service_handlers_refused_total 1\n", metrics)
+
+    async def test_an_answer_lists_a_bounded_number_of_connections_and_says_how_many_there_are(self):
+        await self.user("a", "t1")
+        await self.user("b", "t1")
+        listed = self.server.http("GET", "/api/v1/connections?tenantId=t1").json
+        self.assertEqual(len(listed["connections"]), 1)
+        self.assertGreaterEqual(listed["total"], 2)
+
+    async def test_of_too_many_revoked_tokens_one_is_forgotten_and_counted(self):
+        for user in ("r1", "r2"):
+            self.server.http("POST", "/api/v1/disconnect", {"token": token(user)})
+        metrics = self.server.http("GET", "/metrics").body
+        self.assertIn("\nsparc_websocket_revoked_tokens 1\n", metrics)
+        self.assertIn("\nsparc_websocket_revoked_tokens_forgotten_total 1\n", metrics)
+
+
 class Times(ServerTest):
     environment = {"WEBSOCKET_LIMITS_AUTH_MS": "150", "WEBSOCKET_LIMITS_HTTP_REQUEST_MS": "1500", "WEBSOCKET_LIMITS_HTTP_IDLE_MS": "150",
                    "WEBSOCKET_LIMITS_CLOSE_MS": "150"}

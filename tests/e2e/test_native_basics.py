@@ -640,6 +640,24 @@ class Frames(ServerTest):
         self.assertEqual(event["attachments"], [b"\x00\xffimage", b""])
         self.assertEqual(event["data"], header["data"])
 
+    async def test_history_brings_binary_events_back_complete(self):
+        tenant = self.fresh_tenant()
+        client = await self.user("u1", tenant)
+        await client.join()
+        service = await self.service()
+        header = {"type": "publish", "namespace": "alerts", "room": f"tenant:{tenant}", "event": "snapshot",
+                  "data": {"image": {"_placeholder": True, "num": 0}}}
+        for n, attachment in enumerate((b"\x00\xff", b"second"), 1):
+            await service.send_raw(pack({**header, "id": n}, attachment))
+            await service.frame("reply", id=n)
+        self.server.publish("alerts", f"tenant:{tenant}", "plain", 1)
+        live = [await client.event() for _ in range(3)]
+        self.assertEqual((await client.request("history", namespace="alerts"))["events"], live)
+        self.assertEqual(live[1]["attachments"], [b"second"])
+        kept = self.server.http("GET", f"/api/v1/history?namespace=alerts&tenantId={tenant}").json["events"]
+        self.assertEqual([e.get("attachments") for e in kept], [["AP8="], ["c2Vjb25k"], None])
+        self.assertEqual(kept[0]["data"], header["data"])
+
     async def test_a_pong_that_nobody_asked_for_is_fine(self):
         await self.client.send({"type": "pong"})
         await self.client.join()

@@ -121,7 +121,10 @@ struct PushJson {
     if (welcome.expires_in_s) out["expiresIn"] = *welcome.expires_in_s;
     out["reconnectDelayMs"] = welcome.reconnect_delay_ms;
   }
-  void operator()(const Reply& reply) { out = {{"type", "reply"}, {"id", reply.id}, {"dataText", reply.data}}; }
+  void operator()(const Reply& reply) {
+    out = {{"type", "reply"}, {"id", reply.id}, {"dataText", reply.data}};
+    if (!reply.attached.empty()) out["attachedHex"] = hex(reply.attached);
+  }
   void operator()(const ErrorReply& error) {
     out = {{"type", "error"}, {"error", {{"code", error.code}, {"message", error.message}}}};
     if (error.id) out["id"] = *error.id;
@@ -183,7 +186,10 @@ struct Renderer {
   std::string out;
 
   void operator()(const Welcome& welcome) { append_welcome(out, welcome); }
-  void operator()(const Reply& reply) { append_reply(out, reply.id, reply.data); }
+  void operator()(const Reply& reply) {
+    if (reply.attached.empty()) return append_reply(out, reply.id, reply.data);
+    append_binary_reply(out, reply.id, reply.data, reply.attached);
+  }
   void operator()(const ErrorReply& error) {
     append_error(out, error.id, Fault{code_named(error.code).value(), error.message, error.retry_after_ms});
   }

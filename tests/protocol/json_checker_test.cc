@@ -99,6 +99,12 @@ TEST(JsonChecker, NestingHasTheSameBoundOnBothWays) {
   EXPECT_FALSE(valid(nested(json_depth_max + 1, "1")));
   EXPECT_FALSE(valid(nested(json_depth_max + 1, long_integer)));
   EXPECT_FALSE(valid(nested(100'000, "1")));
+  for (const std::string_view empty : {"[]", "{}", "[ ]"}) {
+    EXPECT_TRUE(valid(nested(json_depth_max - 1, empty))) << empty;
+    EXPECT_FALSE(valid(nested(json_depth_max, empty))) << empty;
+    EXPECT_FALSE(valid(nested(json_depth_max, std::string("1e400,") + std::string(empty)))) << empty;
+    EXPECT_FALSE(valid(nested(json_depth_max, std::string(long_integer) + "," + std::string(empty)))) << empty;
+  }
 }
 
 TEST(JsonScan, AWalkerShowsEachMemberByteForByte) {

@@ -101,5 +101,21 @@ TEST(Replies, AHistoryHoldsEvents) {
   EXPECT_FALSE(read_history_reply(R"({"events":[1]})"));
 }
 
+TEST(Replies, EachEventOfAHistoryHasItsOwnAttachmentsAndTogetherTheyAreAll) {
+  const auto event = [](int offset, const std::string& lengths) {
+    return R"({"type":"event","namespace":"n","event":"x","offset":)" + std::to_string(offset) + R"(,"data":1)" + lengths + "}";
+  };
+  const std::string data = "{\"events\":[" + event(1, R"(,"attachments":[2])") + "," + event(2, "") + "," +
+                           event(3, R"(,"attachments":[1,0])") + R"(],"position":{"epoch":"x7","offset":3}})";
+  const auto reply = read_history_reply(data, "abc");
+  ASSERT_TRUE(reply) << reply.error();
+  ASSERT_EQ(reply->events.size(), 3U);
+  EXPECT_EQ(reply->events[0].attachments, std::vector<std::string_view>{"ab"});
+  EXPECT_TRUE(reply->events[1].attachments.empty());
+  EXPECT_EQ(reply->events[2].attachments, (std::vector<std::string_view>{"c", ""}));
+  EXPECT_FALSE(read_history_reply(data, "ab"));
+  EXPECT_FALSE(read_history_reply(data, "abcd"));
+}
+
 }  // namespace
 }  // namespace sparc::protocol::native

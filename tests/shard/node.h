@@ -185,7 +185,7 @@ class Node : public Transport, public Host, public broker::Post {
   bool refresh_keys() override { return false; }
   const InlineHandler* inline_handler(std::string_view) override { return nullptr; }
   void client_event(ClientEvent) override {}
-  void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle) override {}
+  void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
   void service_gone(ConnectionId) override {}
   void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}

@@ -80,6 +80,47 @@ TEST(Recovery, AnEpochThatBeginsIsSaidBeforeItsFirstEventAlsoToWhomThatEventWasN
   EXPECT_TRUE(has(got[0], "\"offset\":2"));
 }
 
+TEST(Recovery, HistoryBringsAttachmentsInABinaryReply) {
+  Node node;
+  const ConnectionId id = node.connect("u", "t");
+  node.say(id, R"({"type":"join","id":1,"namespace":"alerts"})");
+  (void)alert(node, 0);
+  node.say(id, R"({"type":"history","id":2,"namespace":"alerts"})");
+  const std::string text = node.messages(id).back();
+  EXPECT_TRUE(text.starts_with(R"({"type":"reply","id":2)")) << text;
+  node.shard->publish({"alerts", {"tenant:t"}, "image", R"({"_placeholder":true,"num":0})", {}, {std::string("\x00\xff", 2), "x"}, {}, {}}, nullptr,
+                      [](PublishAnswer) {});
+  node.turn();
+  (void)node.messages(id);
+  node.say(id, R"({"type":"history","id":3,"namespace":"alerts"})");
+  const std::string binary = node.messages(id).back();
+  EXPECT_TRUE(has(binary, R"({"type":"reply","id":3)"));
+  EXPECT_TRUE(has(binary, R"(,"attachments":[2,1]})"));
+  EXPECT_TRUE(binary.ends_with(std::string("}\x00\xffx", 4)));
+}
+
+TEST(Pings, ASilentClientIsClosedATimeoutAfterThePingAlsoWhereMorePingsFollowMeanwhile) {
+  Settings settings = test_settings();
+  settings.ping_interval_ms = 100;
+  settings.ping_timeout_ms = 250;
+  Node node(settings);
+  const ConnectionId silent = node.connect("u", "t"), alive = node.connect("v", "t");
+  const auto pass = [&](int hundreds) {
+    for (int i = 0; i < hundreds; ++i) {
+      node.advance(100);
+      if (node.closed.empty()) EXPECT_TRUE(has(node.messages(silent).back(), "ping"));
+      node.say(alive, R"({"type":"pong"})");
+    }
+  };
+  pass(3);  // the first ping is unanswered for 200 ms
+  EXPECT_TRUE(node.closed.empty());
+  pass(1);
+  EXPECT_EQ(node.closed, std::vector<ConnectionId>{silent});
+  pass(20);
+  EXPECT_EQ(node.closed.size(), 1U);
+  EXPECT_EQ(node.shard->counters().timeouts.get(), 1U);
+}
+
 TEST(Recovery, AQuietClientIsToldItsPositionWithAPing) {
   Node node;
   const ConnectionId id = node.connect("u", "t");

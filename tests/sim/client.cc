@@ -292,7 +292,7 @@ void Client::on_reply(const native::Reply& reply) {
     case Kind::subscribe:
     case Kind::unsubscribe: on_rooms_reply(asked, reply.data); break;
     case Kind::leave: end_seat(asked.ns); break;
-    case Kind::history: on_history_reply(asked, reply.data); break;
+    case Kind::history: on_history_reply(asked, reply); break;
   }
 }
 
@@ -352,8 +352,8 @@ void Client::on_rooms_reply(const Asked& asked, std::string_view data) {
   if (asked.wish_changes) settle_wish(seat, true);
 }
 
-void Client::on_history_reply(const Asked& asked, std::string_view data) {
-  const auto reply = native::read_history_reply(data);
+void Client::on_history_reply(const Asked& asked, const native::Reply& answer) {
+  const auto reply = native::read_history_reply(answer.data, answer.attached);
   if (!reply) violated(name_ + " cannot read the reply to history: " + reply.error());
   if (!reply->position) violated(name_ + " got no position with history");
   std::uint64_t last = 0;

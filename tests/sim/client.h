@@ -88,7 +88,7 @@ class Client final : private ws::ReceiverHandler {
   void on_reply(const protocol::native::Reply& reply);
   void on_join_reply(const Asked& asked, std::string_view data);
   void on_rooms_reply(const Asked& asked, std::string_view data);
-  void on_history_reply(const Asked& asked, std::string_view data);
+  void on_history_reply(const Asked& asked, const protocol::native::Reply& answer);
   void on_error(const protocol::native::ErrorReply& error);
   void hold(Seat& seat, const std::vector<std::string>& rooms, const Asked& asked);
   void ask_rooms(Seat& seat, const std::vector<std::string>& rooms);

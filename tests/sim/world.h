@@ -111,7 +111,7 @@ class SimHost final : public shard::Host {
   bool refresh_keys() override { return false; }
   const shard::InlineHandler* inline_handler(std::string_view) override { return nullptr; }
   void client_event(shard::ClientEvent event) override;
-  void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle) override {}
+  void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
   void service_gone(ConnectionId) override {}
   void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}

@@ -23,34 +23,45 @@ ServiceCall without_payload(const ServiceCall& call, std::string id) {
   return {std::move(id), call.event, {}, {}, call.tenant, call.connection, call.shard, call.wants_reply, call.request};
 }
 
+Fault bounded(std::string_view what, std::size_t most, std::string_view key) {
+  return {Code::BAD_REQUEST, "not all is handled: 1 to " + std::to_string(most) + ' ' + std::string(what) + " (" + std::string(key) + ")"};
+}
+
 }  // namespace
 
 bool ServiceRouter::Earlier::operator()(const Task* a, const Task* b) const {
   return std::pair(a->event->number, a->index) < std::pair(b->event->number, b->index);
 }
 
-ServiceRouter::ServiceRouter(const Limits& limits, Out& out, Entropy& entropy, const ServiceBounds& bounds)
-    : limits_(limits), bounds_(bounds), out_(out), prefix_(entropy.token(16) + "-") {}
+ServiceRouter::ServiceRouter(const Limits& limits, Out& out, Entropy& entropy)
+    : limits_(limits), out_(out), prefix_(entropy.token(16) + "-") {}
 
 ServiceRouter::~ServiceRouter() = default;
 
-void ServiceRouter::handle(InstanceId instance, std::string group, std::string tenant, std::vector<std::string> events,
-                           bool retryable, bool local, Now now) {
+std::optional<Fault> ServiceRouter::handle(InstanceId instance, std::string group, std::string tenant,
+                                           std::vector<std::string> events, bool retryable, bool local, Now now) {
   advance(now);
   if (group.empty() || group.size() > limits_.event_name_bytes_max) {
     counters_.handlers_refused += events.size();
-    return flush();
+    flush();
+    return bounded("bytes of a group's name", limits_.event_name_bytes_max, "limits.event_name_bytes_max");
   }
+  std::optional<Fault> refused;
   Group& of = group_named(group);
   ++of.places;  // so that a refused handler does not take it away meanwhile
   for (std::string& event : events) {
-    if (Place* place = place_for(of, tenant, event)) join(instance_with(instance), *place, retryable);
+    const auto place = place_for(of, tenant, event);
+    const auto joined = place ? join(instance_with(instance), **place, retryable) : std::unexpected(place.error());
+    if (joined) continue;
+    ++counters_.handlers_refused;
+    if (!refused) refused = joined.error();
   }
   if (auto known = instances_.find(instance); known != instances_.end()) known->second->local = local;
   place_waiting(of);
   --of.places;
   drop_if_unused(of);
   flush();
+  return refused;
 }
 
 void ServiceRouter::gone(InstanceId instance, Now now) {
@@ -223,19 +234,22 @@ ServiceRouter::Instance& ServiceRouter::instance_with(InstanceId id) {
   return *instance;
 }
 
-/// Nothing, counted, where a bound forbids another one.
-ServiceRouter::Place* ServiceRouter::place_for(Group& group, const std::string& tenant, std::string& pattern) {
+std::expected<ServiceRouter::Place*, Fault> ServiceRouter::place_for(Group& group, const std::string& tenant, std::string& pattern) {
   const bool with_star = is_pattern(pattern);
   auto same = [&](const auto& place) { return place->group == &group && place->tenant == tenant && place->pattern == pattern; };
   if (auto bucket = exact_.find(pattern); with_star || bucket != exact_.end()) {
     Places& places = with_star ? patterns_ : bucket->second;
     if (auto known = std::find_if(places.begin(), places.end(), same); known != places.end()) return known->get();
   }
-  if (places_ >= bounds_.handlers_max && !vacant_.empty()) drop_place(*vacant_.begin()->second);
-  if (pattern.empty() || pattern.size() > limits_.event_name_bytes_max || places_ >= bounds_.handlers_max ||
-      (with_star && patterns_.size() >= bounds_.patterns_max)) {
-    ++counters_.handlers_refused;
-    return nullptr;
+  if (places_ >= limits_.service_node_handlers_max && !vacant_.empty()) drop_place(*vacant_.begin()->second);
+  if (pattern.empty() || pattern.size() > limits_.event_name_bytes_max) {
+    return std::unexpected(bounded("bytes of an event's name", limits_.event_name_bytes_max, "limits.event_name_bytes_max"));
+  }
+  if (places_ >= limits_.service_node_handlers_max) {
+    return std::unexpected(bounded("names and patterns of a node", limits_.service_node_handlers_max, "limits.service_node_handlers_max"));
+  }
+  if (with_star && patterns_.size() >= limits_.service_node_patterns_max) {
+    return std::unexpected(bounded("patterns of a node", limits_.service_node_patterns_max, "limits.service_node_patterns_max"));
   }
   ++places_;
   ++group.places;
@@ -249,20 +263,20 @@ ServiceRouter::Place* ServiceRouter::place_for(Group& group, const std::string& 
   return places.emplace_back(std::move(place)).get();
 }
 
-void ServiceRouter::join(Instance& instance, Place& place, bool retryable) {
+std::expected<void, Fault> ServiceRouter::join(Instance& instance, Place& place, bool retryable) {
   auto known = std::find_if(place.members.begin(), place.members.end(), [&](const auto& m) { return m.instance == &instance; });
   if (known != place.members.end()) {
     known->retryable = retryable;
-    return;
+    return {};
   }
-  if (instance.places.size() >= bounds_.instance_handlers_max) {
-    ++counters_.handlers_refused;
+  if (instance.places.size() >= limits_.service_handlers_max) {
     if (place.members.empty() && place.vacant_until_ms <= now_ms_) drop_place(place);  // it was made for this
-    return;
+    return std::unexpected(bounded("names and patterns of an instance", limits_.service_handlers_max, "limits.service_handlers_max"));
   }
   if (place.members.empty()) vacant_.erase({place.vacant_until_ms, &place});
   place.members.push_back({&instance, retryable});
   instance.places.push_back(&place);
+  return {};
 }
 
 void ServiceRouter::leave_places(const Instance& instance) {
@@ -335,7 +349,7 @@ const ServiceRouter::Place::Member* ServiceRouter::least_busy(const Candidates& 
 }
 
 bool ServiceRouter::queue_is_full(const Group& group, const Event& event) const {
-  return group.waiting >= limits_.service_queue_entries_max || group.waiting_bytes + event.bytes > bounds_.queue_bytes_max;
+  return group.waiting >= limits_.service_queue_entries_max || group.waiting_bytes + event.bytes > limits_.service_queue_bytes_max;
 }
 
 void ServiceRouter::queue(Task& task, Instance* instance) {
@@ -446,7 +460,7 @@ std::shared_ptr<ServiceRouter::Connection> ServiceRouter::connection_with(std::u
   }
   ++connection->events;
   const std::shared_ptr<Connection> held = connection;
-  if (connections_.size() > bounds_.connections_max && !idle_.empty()) {
+  if (connections_.size() > limits_.service_clients_max && !idle_.empty()) {
     connections_.erase(idle_.front());
     idle_.pop_front();
     ++counters_.connections_forgotten;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <list>
 #include <map>
@@ -47,15 +48,6 @@ struct ServiceAnswer {
   std::optional<Fault> fault;
 };
 
-/// Bounds of what services and clients make the router hold; far above what is useful, so not configured.
-struct ServiceBounds {
-  std::size_t instance_handlers_max = 1'024;  // names and patterns of one instance
-  std::size_t handlers_max = 16'384;  // distinct (group, tenant, name or pattern); at the bound, those without instances go first
-  std::size_t patterns_max = 1'024;   // of them with a `*`: each event is compared with all
-  std::size_t connections_max = 1'048'576;   // whose instances are remembered; the longest idle is forgotten
-  std::size_t queue_bytes_max = 67'108'864;  // of the events that wait, per group
-};
-
 /// Gives each event to every group that handles it, once, and the client one answer.
 ///
 /// Groups:   an event goes to each group with a handler for its name and tenant, also to one whose last instance for it went
@@ -64,8 +56,8 @@ struct ServiceBounds {
 ///           local instance with room, else another with room, else whichever has the least to do; equals take turns.
 /// Answers:  the first result with data or fault, of any group; an empty one when all groups returned without; NO_HANDLER,
 ///           UNAVAILABLE or TIMEOUT. Exactly one where `wants_reply`, unless the connection went.
-/// Limits:   service_in_flight_max (an event is in flight until its result or its deadline), service_queue_entries_max,
-///           service_deadline_ms, service_group_grace_ms, and ServiceBounds. Handlers beyond a bound are refused, and counted.
+/// Limits:   service_in_flight_max (an event is in flight until its result or its deadline) and the other service_* of Limits.
+///           Handlers beyond a bound are refused, and counted; at service_node_handlers_max those without instances go first.
 /// Lifetime: `out` outlives the router. A call given to it is valid during that call.
 /// Thread:   confined to one. `out` is called when the router's own state is settled, and may call the router again.
 class ServiceRouter {
@@ -105,7 +97,7 @@ class ServiceRouter {
     std::size_t waiting = 0;      // of all groups
   };
 
-  ServiceRouter(const Limits& limits, Out& out, Entropy& entropy, const ServiceBounds& bounds = {});
+  ServiceRouter(const Limits& limits, Out& out, Entropy& entropy);
   ~ServiceRouter();
   ServiceRouter(const ServiceRouter&) = delete;
   ServiceRouter& operator=(const ServiceRouter&) = delete;
@@ -113,7 +105,8 @@ class ServiceRouter {
   /// Adds events to what the instance handles: exact names, or patterns with `*`. An empty tenant stands for any. The same
   /// instance may call this several times; for an event that it names again the newest `retryable` holds. An event that several
   /// of its handlers match is retryable when all of them are. `local`: in this process, preferred.
-  void handle(InstanceId instance, std::string group, std::string tenant, std::vector<std::string> events, bool retryable,
+  /// Where a bound forbade some of them, the fault names it; the others are handled.
+  std::optional<Fault> handle(InstanceId instance, std::string group, std::string tenant, std::vector<std::string> events, bool retryable,
               bool local, Now now);
   /// The instance died or left: events that it had not been sent move to another; those it had, where they are retryable.
   void gone(InstanceId instance, Now now);
@@ -222,10 +215,10 @@ class ServiceRouter {
   [[nodiscard]] std::vector<Match> match(const ServiceCall& call) const;
   [[nodiscard]] Candidates candidates_of(const Task& task) const;
   static void add_members(const Place& place, Candidates& candidates);
-  [[nodiscard]] Place* place_for(Group& group, const std::string& tenant, std::string& pattern);
+  [[nodiscard]] std::expected<Place*, Fault> place_for(Group& group, const std::string& tenant, std::string& pattern);
   [[nodiscard]] Group& group_named(const std::string& name);
   [[nodiscard]] Instance& instance_with(InstanceId id);
-  void join(Instance& instance, Place& place, bool retryable);
+  [[nodiscard]] std::expected<void, Fault> join(Instance& instance, Place& place, bool retryable);
   void leave_places(const Instance& instance);
   void drop_place(Place& place);
   void drop_if_unused(Group& group);
@@ -262,7 +255,6 @@ class ServiceRouter {
   [[nodiscard]] Task* find(std::string_view call_id) const;
 
   const Limits limits_;
-  const ServiceBounds bounds_;
   Out& out_;
   const std::string prefix_;  // of the ids: unlike any other router's
   std::int64_t now_ms_ = INT64_MIN;

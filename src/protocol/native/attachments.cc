@@ -18,7 +18,7 @@ std::expected<Envelope, std::string> open_envelope(std::string_view message) {
   return Envelope{message.substr(0, length), message.substr(length)};
 }
 
-std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths, std::string_view rest) {
+std::expected<std::vector<std::string_view>, std::string> take_attachments(std::string_view lengths, std::string_view& rest) {
   std::vector<std::string_view> out;
   const auto rule = [] {
     return "\"attachments\" must be an array of at most " + std::to_string(attachments_max) + " lengths in bytes";
@@ -35,7 +35,12 @@ std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::s
       rest.remove_prefix(static_cast<std::size_t>(*length));
     }
   }
-  if (!rest.empty())
+  return out;
+}
+
+std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths, std::string_view rest) {
+  auto out = take_attachments(lengths, rest);
+  if (out && !rest.empty())
     return std::unexpected("\"attachments\" leave " + std::to_string(rest.size()) + " bytes of the message over");
   return out;
 }

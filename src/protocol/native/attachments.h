@@ -18,6 +18,9 @@ struct Envelope {
 /// The error says what was wrong and what is allowed.
 [[nodiscard]] std::expected<Envelope, std::string> open_envelope(std::string_view message);
 
+/// Takes from the front of `rest` what the lengths in `lengths` say, the JSON of the field `attachments` (empty: none).
+[[nodiscard]] std::expected<std::vector<std::string_view>, std::string> take_attachments(std::string_view lengths,
+                                                                                         std::string_view& rest);
 /// Cuts `rest` by the lengths in `lengths`, the JSON of the field `attachments` (empty: none). Together they are `rest`, exactly.
 [[nodiscard]] std::expected<std::vector<std::string_view>, std::string> cut_attachments(std::string_view lengths,
                                                                                         std::string_view rest);

@@ -79,11 +79,18 @@ struct Gap {
 void append_welcome(std::string& out, const Welcome& welcome);
 /// `data` is a JSON object.
 void append_reply(std::string& out, std::int64_t id, std::string_view data);
+/// The whole binary message of a reply whose events have attachments; `attached` is theirs, one behind the other.
+void append_binary_reply(std::string& out, std::int64_t id, std::string_view data, std::string_view attached);
 void append_error(std::string& out, std::optional<std::int64_t> id, const Fault& fault);
 /// `room` is short; an empty one is left out. Not for publications with attachments.
 void append_event(std::string& out, std::string_view ns, std::string_view room, const Publication& publication);
 /// The whole binary message of a publication with attachments.
 void append_binary_event(std::string& out, std::string_view ns, std::string_view room, const Publication& publication);
+/// An event as it stands in a reply to `history`: the lengths of its attachments in the object, their bytes behind `attached`.
+void append_kept_event(std::string& out, std::string& attached, std::string_view ns, std::string_view room,
+                       const Publication& publication);
+/// The same for HTTP: attachments as base64 in the object.
+void append_event_with_base64(std::string& out, std::string_view ns, std::string_view room, const Publication& publication);
 void append_position(std::string& out, std::string_view ns, std::string_view epoch, std::uint64_t offset);
 void append_gap(std::string& out, std::string_view ns, const Gap& gap);
 void append_ping(std::string& out);

@@ -74,7 +74,7 @@ Push read_welcome(FieldReader& in, std::deque<std::string>&) {
 }
 
 Push read_reply(FieldReader& in, std::deque<std::string>&) {
-  return Reply{in.integer(Field::id, -id_max, id_max, Need::required), in.raw(Field::data)};
+  return Reply{in.integer(Field::id, -id_max, id_max, Need::required), in.raw(Field::data), {}};
 }
 
 Push read_error(FieldReader& in, std::deque<std::string>&) {
@@ -174,12 +174,16 @@ std::optional<Code> code_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::expected<EventPush, std::string> read_event_push(std::string_view object, std::deque<std::string>& storage) {
+std::expected<EventPush, std::string> read_event_push(std::string_view object, std::string_view& attached,
+                                                      std::deque<std::string>& storage) {
   if (json::kind_of(object) != json::Kind::object) return std::unexpected("an event must be an object");
   const FrameFields fields(object);
   FieldReader in(fields);
   EventPush out = read_event_fields(in, storage);
   if (!in.fault().empty()) return std::unexpected(in.fault());
+  auto attachments = take_attachments(fields[Field::attachments], attached);
+  if (!attachments) return std::unexpected(std::move(attachments.error()));
+  out.attachments = std::move(*attachments);
   return out;
 }
 
@@ -229,15 +233,19 @@ std::expected<std::span<const Push>, std::string> PushDecoder::binary(std::strin
   if (auto begun = impl_->begin(envelope->header); !begun) return std::unexpected(std::move(begun.error()));
   const std::string_view header = json::trimmed(envelope->header);
   if (auto added = impl_->add(header); !added) return std::unexpected(std::move(added.error()));
+  Push& push = impl_->pushes.front();
+  if (auto* reply = std::get_if<Reply>(&push)) {
+    reply->attached = envelope->rest;
+    return std::span<const Push>(impl_->pushes);
+  }
   auto attachments = cut_attachments(FrameFields(header)[Field::attachments], envelope->rest);
   if (!attachments) return std::unexpected(std::move(attachments.error()));
-  Push& push = impl_->pushes.front();
   if (auto* event = std::get_if<EventPush>(&push)) {
     event->attachments = std::move(*attachments);
   } else if (auto* invoke = std::get_if<Invoke>(&push)) {
     invoke->attachments = std::move(*attachments);
   } else {
-    return std::unexpected("a binary message must hold an event or an invoke");
+    return std::unexpected("a binary message must hold an event, an invoke or a reply");
   }
   return std::span<const Push>(impl_->pushes);
 }

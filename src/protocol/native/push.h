@@ -17,10 +17,11 @@
 
 namespace sparc::protocol::native {
 
-/// `data` views the message; read it with replies.h.
+/// `data` and `attached` view the message; read them with replies.h.
 struct Reply {
   std::int64_t id = 0;
-  std::string_view data;  // JSON
+  std::string_view data;      // JSON
+  std::string_view attached;  // attachments of the events in `data`, one behind the other
 };
 struct ErrorReply {
   std::optional<std::int64_t> id;  // absent: about no frame in particular
@@ -109,7 +110,7 @@ class PushDecoder {
 
   /// One frame or an array of frames.
   [[nodiscard]] std::expected<std::span<const Push>, std::string> text(std::string_view message);
-  /// An event or an invoke with its attachments.
+  /// An event or an invoke with its attachments, or a reply whose events have some.
   [[nodiscard]] std::expected<std::span<const Push>, std::string> binary(std::string_view message);
 
  private:
@@ -117,8 +118,9 @@ class PushDecoder {
   Impl* impl_;  // owned
 };
 
-/// One event frame (also as it stands in the reply to `history`). `object` is a valid JSON object; texts with escapes are kept in
-/// `storage`, whose elements must not move while the answer lives.
-[[nodiscard]] std::expected<EventPush, std::string> read_event_push(std::string_view object, std::deque<std::string>& storage);
+/// One event frame as it stands in the reply to `history`; what it has of attachments is taken from the front of `attached`. `object`
+/// is a valid JSON object; texts with escapes are kept in `storage`, whose elements must not move while the answer lives.
+[[nodiscard]] std::expected<EventPush, std::string> read_event_push(std::string_view object, std::string_view& attached,
+                                                                    std::deque<std::string>& storage);
 
 }  // namespace sparc::protocol::native

@@ -1,3 +1,4 @@
+#include "base/base64.h"
 #include "base/json_text.h"
 #include "protocol/native/attachments.h"
 #include "protocol/native/codec.h"
@@ -89,6 +90,14 @@ void append_reply(std::string& out, std::int64_t id, std::string_view data) {
   out.push_back('}');
 }
 
+void append_binary_reply(std::string& out, std::int64_t id, std::string_view data, std::string_view attached) {
+  const std::size_t begin = out.size();
+  out.append(4, '\0');
+  append_reply(out, id, data);
+  patch_header_length(out, begin, out.size() - begin - 4);
+  out += attached;
+}
+
 void append_error(std::string& out, std::optional<std::int64_t> id, const Fault& fault) {
   out += R"({"type":"error")";
   if (id) {
@@ -118,6 +127,29 @@ void append_binary_event(std::string& out, std::string_view ns, std::string_view
   out.push_back('}');
   patch_header_length(out, begin, out.size() - begin - 4);
   for (const auto& attachment : publication.attachments) out += attachment;
+}
+
+void append_kept_event(std::string& out, std::string& attached, std::string_view ns, std::string_view room,
+                       const Publication& publication) {
+  append_event_fields(out, ns, room, publication);
+  if (!publication.attachments.empty()) append_attachment_lengths(out, publication.attachments);
+  out.push_back('}');
+  for (const auto& attachment : publication.attachments) attached += attachment;
+}
+
+void append_event_with_base64(std::string& out, std::string_view ns, std::string_view room, const Publication& publication) {
+  append_event_fields(out, ns, room, publication);
+  if (!publication.attachments.empty()) {
+    out += R"(,"attachments":[)";
+    for (const auto& attachment : publication.attachments) {
+      if (out.back() != '[') out.push_back(',');
+      out.push_back('"');
+      append_base64(out, attachment);
+      out.push_back('"');
+    }
+    out.push_back(']');
+  }
+  out.push_back('}');
 }
 
 void append_position(std::string& out, std::string_view ns, std::string_view epoch, std::uint64_t offset) {

@@ -77,16 +77,17 @@ std::expected<PublishReply, std::string> read_publish_reply(std::string_view dat
   return out;
 }
 
-std::expected<HistoryReply, std::string> read_history_reply(std::string_view data) {
+std::expected<HistoryReply, std::string> read_history_reply(std::string_view data, std::string_view attached) {
   HistoryReply out;
   const std::string_view events = json::find(data, "events");
   if (json::kind_of(events) != json::Kind::array) return wrong("events");
   json::Walker items(events);
   while (items.next()) {
-    auto event = read_event_push(items.value, out.storage);
+    auto event = read_event_push(items.value, attached, out.storage);
     if (!event) return std::unexpected(std::move(event.error()));
     out.events.push_back(std::move(*event));
   }
+  if (!attached.empty()) return std::unexpected("the events leave " + std::to_string(attached.size()) + " bytes of attachments over");
   if (!read_position(json::find(data, "position"), out.position)) return wrong("position");
   out.complete = flag(data, "complete", true);
   out.recovered = flag(data, "recovered", true);

@@ -1,5 +1,6 @@
 #pragma once
-// What the replies to join, subscribe, unsubscribe, publish and history say, for clients. `data` is Reply::data (push.h).
+// What the replies to join, subscribe, unsubscribe, publish and history say, for clients. `data` and
+// `attached` are those of Reply (push.h).
 
 #include <deque>
 #include <expected>
@@ -31,7 +32,7 @@ struct PublishReply {
   bool queued = false;               // the broker is away; it is kept until the broker is back
 };
 
-/// The events view `data` and `storage`.
+/// The events view `data`, `attached` and `storage`.
 struct HistoryReply {
   std::vector<EventPush> events;
   std::optional<Position> position;
@@ -43,6 +44,7 @@ struct HistoryReply {
 // The error says what the server sent wrongly.
 [[nodiscard]] std::expected<JoinReply, std::string> read_join_reply(std::string_view data);
 [[nodiscard]] std::expected<PublishReply, std::string> read_publish_reply(std::string_view data);
-[[nodiscard]] std::expected<HistoryReply, std::string> read_history_reply(std::string_view data);
+[[nodiscard]] std::expected<HistoryReply, std::string> read_history_reply(std::string_view data,
+                                                                           std::string_view attached = {});
 
 }  // namespace sparc::protocol::native

@@ -17,6 +17,7 @@ Fields limits() {
       limit<&Limits::http_head_bytes_max>("http_head_bytes_max", "Request line and headers; above it 431.")
           .in("bytes")
           .at_least(1),
+      limit<&Limits::http_headers_max>("http_headers_max", "Header fields of a request; above it 431.").at_least(1),
       limit<&Limits::http_request_ms>("http_request_ms", "A request's head and body must be there within this, else 408.")
           .in("milliseconds")
           .at_least(1),
@@ -35,9 +36,18 @@ Fields limits() {
           .in("bytes")
           .at_least(1)
           .variable("WEBSOCKET_MAX_PAYLOAD_SIZE"),
-      limit<&Limits::message_fragments_max>("message_fragments_max", "Frames of one message.").at_least(1),
+      limit<&Limits::message_fragments_max>("message_fragments_max", "WebSocket frames of one message.").at_least(1),
+      limit<&Limits::message_frames_max>("message_frames_max", "Protocol frames of one message, where it is an array.").at_least(1),
       limit<&Limits::auth_ms>("auth_ms", "From the upgrade to the `auth` frame.").in("milliseconds").at_least(1),
       limit<&Limits::close_ms>("close_ms", "From our close frame to the peer's.").in("milliseconds").at_least(1),
+      limit<&Limits::token_bytes_max>("token_bytes_max", "A token; a longer one is `UNAUTHENTICATED`.")
+          .in("bytes")
+          .between(256, 16'384),
+      limit<&Limits::token_cache_entries_max>("token_cache_entries_max",
+                                              "Identities of public-key tokens that one thread remembers; 0: none."),
+      limit<&Limits::revoked_tokens_max>(
+          "revoked_tokens_max", "Revoked tokens of a node; above it the one that expires soonest is accepted again.")
+          .at_least(1),
       limit<&Limits::connection_namespaces_max>("connection_namespaces_max", "Namespaces that one connection may join.")
           .at_least(1),
       limit<&Limits::connection_rooms_max>("connection_rooms_max",
@@ -60,6 +70,9 @@ Fields limits() {
       limit<&Limits::tenant_connections_max>("tenant_connections_max", "Connections of a tenant; 0: unlimited."),
       limit<&Limits::address_handshakes>("address_handshakes",
                                          "Handshakes per source address; loopback and `trusted_proxies` are exempt."),
+      limit<&Limits::handshake_addresses_max>("handshake_addresses_max",
+                                              "Source addresses that one thread counts handshakes of; above it it counts anew.")
+          .at_least(1),
       limit<&Limits::node_handshakes>("node_handshakes", "Handshakes of a node."),
       limit<&Limits::connection_messages>("connection_messages", "Client frames of one connection."),
       limit<&Limits::user_messages>("user_messages", "Client frames of all connections of a user."),
@@ -102,6 +115,9 @@ Fields limits() {
       limit<&Limits::history_bytes_max>("history_bytes_max", "The same in bytes.").in("bytes").at_least(1),
       limit<&Limits::recovery_records_max>("recovery_records_max",
                                            "Socket.IO clients of a node that are connected or may come back and recover."),
+      limit<&Limits::snapshot_bytes_max>("snapshot_bytes_max", "`snapshot_file`; a larger one is refused at the start.")
+          .in("bytes")
+          .at_least(1),
       limit<&Limits::directory_ids_max>("directory_ids_max", "Users and organizations whose tenant is remembered.").at_least(1),
       limit<&Limits::directory_ttl_ms>("directory_ttl_ms", "How long after they left.").in("milliseconds").at_least(1),
       limit<&Limits::outage_queue_entries_max>("outage_queue_entries_max", "Publications that wait for a broker that is away.")
@@ -119,8 +135,23 @@ Fields limits() {
       limit<&Limits::service_queue_entries_max>("service_queue_entries_max",
                                                 "Client events that wait for an instance, per group.")
           .at_least(1),
+      limit<&Limits::service_queue_bytes_max>("service_queue_bytes_max", "The same in bytes.").in("bytes").at_least(1),
       limit<&Limits::service_lane_bytes_max>("service_lane_bytes_max", "What waits for one service connection.")
           .in("bytes")
+          .at_least(1),
+      limit<&Limits::service_handlers_max>("service_handlers_max", "Event names and patterns that one instance handles.")
+          .at_least(1),
+      limit<&Limits::service_node_handlers_max>("service_node_handlers_max",
+                                                "Distinct names and patterns of all groups and tenants of a node.")
+          .at_least(1),
+      limit<&Limits::service_node_patterns_max>("service_node_patterns_max",
+                                                "Of them patterns, with which each client event is compared.")
+          .at_least(1),
+      limit<&Limits::service_clients_max>(
+          "service_clients_max", "Connections whose instances are remembered, for order; above it the longest idle is forgotten.")
+          .at_least(1),
+      limit<&Limits::listing_entries_max>("listing_entries_max",
+                                          "Entries of one answer of `/api/v1/connections` and `/api/v1/rooms`.")
           .at_least(1),
       limit<&Limits::mailbox_items_max>("mailbox_items_max", "Items on the way from one thread to another.").at_least(1),
   };
