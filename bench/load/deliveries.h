@@ -11,6 +11,34 @@
 
 namespace bench {
 
+/// What went wrong with what a client was to get once and in order.
+struct Faults {
+  std::uint64_t lost = 0, duplicated = 0, reordered = 0;
+};
+
+/// Enters what a client received into its book. `settled` is called with each number that it received or is seen to have missed.
+template <class F>
+void enter(Client& client, std::uint32_t sequence, Faults& faults, F&& settled) {
+  if (sequence < client.sequence) {
+    const std::uint32_t back = client.sequence - 1 - sequence;
+    if (back < 64 && (client.missing >> back & 1) != 0) {
+      client.missing &= ~(std::uint64_t{1} << back);
+      ++faults.reordered;
+      --faults.lost;
+    } else {
+      ++faults.duplicated;
+    }
+    return;
+  }
+  while (client.sequence < sequence) {
+    client.missing = client.missing << 1 | 1;
+    settled(client.sequence++);
+    ++faults.lost;
+  }
+  client.missing <<= 1;
+  settled(client.sequence++);
+}
+
 /// Every publication is to reach every subscriber once and in order. A publication is outstanding until each subscriber received
 /// it or was seen to have missed it.
 class Deliveries {
@@ -23,9 +51,7 @@ class Deliveries {
   [[nodiscard]] std::uint32_t outstanding() const { return outstanding_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
   [[nodiscard]] std::uint32_t published() const { return next_; }
-  [[nodiscard]] std::uint64_t lost() const { return lost_; }
-  [[nodiscard]] std::uint64_t duplicated() const { return duplicated_; }
-  [[nodiscard]] std::uint64_t reordered() const { return reordered_; }
+  [[nodiscard]] const Faults& faults() const { return faults_; }
   [[nodiscard]] const Histogram& latency_ns() const { return latency_ns_; }
 
   /// The next publication's stamp.
@@ -38,25 +64,20 @@ class Deliveries {
   void receive(Client& client, Stamp stamp, std::uint64_t now) {
     ++received_;
     latency_ns_.add(now > stamp.sent_ns ? now - stamp.sent_ns : 0);
-    if (stamp.sequence == client.sequence) {
-      client.missing <<= 1;
-      ++client.sequence;
-      settle(stamp.sequence);
-    } else {
-      receive_out_of_line(client, stamp.sequence);
-    }
+    enter(client, stamp.sequence, faults_, [this](std::uint32_t sequence) { settle(sequence); });
   }
 
   /// Counts begin again; the sequences go on. Only while nothing is outstanding.
   void reset_counts() {
-    received_ = lost_ = duplicated_ = reordered_ = 0;
+    received_ = 0;
+    faults_ = {};
     latency_ns_ = {};
   }
   /// What is outstanding will not come: each delivery that is missing is lost.
   void give_up_outstanding() {
     for (std::uint32_t back = 1; back <= outstanding_max && back <= next_; ++back) {
       std::uint32_t& left = remaining_[(next_ - back) % outstanding_max];
-      lost_ += left;
+      faults_.lost += left;
       left = 0;
     }
     outstanding_ = 0;
@@ -67,33 +88,12 @@ class Deliveries {
     if (--remaining_[sequence % outstanding_max] == 0) --outstanding_;
   }
 
-  void receive_out_of_line(Client& client, std::uint32_t sequence) {
-    if (sequence < client.sequence) {
-      const std::uint32_t back = client.sequence - 1 - sequence;
-      if (back < 64 && (client.missing >> back & 1) != 0) {
-        client.missing &= ~(std::uint64_t{1} << back);
-        ++reordered_;
-        --lost_;
-      } else {
-        ++duplicated_;
-      }
-      return;
-    }
-    while (client.sequence < sequence) {
-      client.missing = client.missing << 1 | 1;
-      settle(client.sequence++);
-      ++lost_;
-    }
-    client.missing <<= 1;
-    ++client.sequence;
-    settle(sequence);
-  }
-
   std::uint32_t subscribers_;
   std::uint32_t next_ = 0;
   std::uint32_t outstanding_ = 0;
   std::vector<std::uint32_t> remaining_;  // by sequence: subscribers that have neither received nor missed it
-  std::uint64_t received_ = 0, lost_ = 0, duplicated_ = 0, reordered_ = 0;
+  std::uint64_t received_ = 0;
+  Faults faults_;
   Histogram latency_ns_;
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "load/options.h"
 
@@ -25,7 +26,9 @@ class Dialect {
  public:
   virtual ~Dialect() = default;
 
-  /// The path and the header lines beyond those of every upgrade (each with its CRLF).
+  /// Whether clients of the role come by Engine.IO's long-polling (load/polling.h); otherwise each is a WebSocket.
+  virtual bool polls(Role) const { return false; }
+  /// The path and the header lines beyond those of every upgrade or poll (each with its CRLF).
   virtual std::string path(Role role) const = 0;
   virtual std::string headers(Role, std::uint32_t /*index*/) const { return {}; }
   /// The message to send as soon as the upgrade is answered; empty: none.
@@ -35,11 +38,16 @@ class Dialect {
   /// What a message without a stamp means.
   virtual Heard hear(Role, std::string_view /*message*/) const { return Heard::nothing; }
   /// What to send to a connection after it heard something: the opening that had to wait, or the answer to a ping; empty: nothing.
-  virtual std::string answer(Role, std::string_view /*message*/) const { return {}; }
+  virtual std::string answer(Role, std::uint32_t /*index*/, std::string_view /*message*/) const { return {}; }
+  /// Publications that a message with a gap says are lost.
+  virtual std::uint64_t announced(std::string_view /*message*/) const { return 0; }
   /// The message that publishes this payload, framed for the wire.
   virtual void append_publication(std::string& out, std::string_view payload) const = 0;
   /// The message that is echoed unchanged, with `size` bytes of payload.
   virtual std::string echo_text(std::size_t size) const { return std::string(size, 'x'); }
+  /// A client event that asks for the reply `id`; and the ids of the replies in a message.
+  virtual std::string call(std::uint32_t /*id*/, std::string_view /*event*/, std::string_view /*data*/) const { return {}; }
+  virtual void replies(std::string_view /*message*/, std::vector<std::uint32_t>& /*ids*/) const {}
 };
 
 /// By name; ends the program for an unknown one.
@@ -48,8 +56,5 @@ class Dialect {
 /// sparc: the message of the priority mode's second stream.
 void append_sparc_publication(std::string& out, std::string_view ns, std::string_view tenant, std::string_view event,
                               std::string_view payload);
-
-/// `count` of the gap frames in a message.
-[[nodiscard]] std::uint64_t announced_in(std::string_view message);
 
 }  // namespace bench

@@ -13,7 +13,8 @@ struct Known {
 };
 
 constexpr Known known[] = {
-    {"dialect", "sparc", "what the server speaks: sparc, plain (topic servers and the floor), raw-floor, socketio"},
+    {"dialect", "sparc",
+     "what the server speaks: sparc, plain (topic servers and the floor), raw-floor, socketio, sparc-socketio"},
     {"host", "127.0.0.1", "IPv4 address of the server"},
     {"port", "0", "its port"},
     {"pid", "0", "its process, for CPU and memory; 0: not measured"},
@@ -31,6 +32,8 @@ constexpr Known known[] = {
     {"size", "64", "echo: bytes of a message"},
     {"first", "1000", "idle: connections at the first reading"},
     {"settle", "1.5", "idle: seconds between the last connection and a reading"},
+    {"transport", "websocket", "socketio, sparc-socketio: how clients come, websocket or polling"},
+    {"socketio-namespace", "/alerts", "sparc-socketio: the Socket.IO namespace that they connect to"},
     {"namespace", "alerts", "sparc: namespace that subscribers join"},
     {"event", "alert:created", "sparc: event that is published"},
     {"tenant", "t1", "sparc: tenant of the subscribers"},

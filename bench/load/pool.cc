@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -43,6 +44,7 @@ Pool::Pool(const Options& options, const Dialect& dialect)
       sources_(static_cast<std::uint32_t>(options.number("sources"))),
       concurrency_(static_cast<std::uint32_t>(options.number("concurrency"))),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      polling_(dialect, host_),
       buffer_(buffer_bytes) {
   if (epoll_ < 0) give_up_errno("epoll_create1");
   if (sources_ == 0 || concurrency_ == 0) give_up("--sources and --concurrency are at least 1");
@@ -79,7 +81,7 @@ void Pool::connect_one(Role role, std::uint32_t index) {
   source.sin_family = AF_INET;
   source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + id % sources_);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) give_up_errno("bind to a source address");
-  if (role != Role::subscriber) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (role != Role::subscriber || dialect_.polls(role)) set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (role == Role::publisher) set(fd, SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20);
   if (connect(fd, reinterpret_cast<const sockaddr*>(&server_), sizeof server_) != 0 && errno != EINPROGRESS)
     give_up_errno("connect");
@@ -110,6 +112,10 @@ void Pool::poll(std::uint64_t timeout_ns) {
 void Pool::on_connected(std::uint32_t id, bool succeeded) {
   Client& client = clients_[id];
   if (!succeeded) give_up("the server refused a connection");
+  if (dialect_.polls(client.role)) {
+    client.phase = Phase::opening;
+    return send(id, polling_.open(id, client.role, client.index));
+  }
   client.phase = Phase::upgrading;
   out_ = "GET ";
   out_.append(dialect_.path(client.role)).append(" HTTP/1.1\r\nHost: ").append(host_);
@@ -146,6 +152,7 @@ void Pool::on_readable(std::uint32_t id) {
 }
 
 std::size_t Pool::on_bytes(std::uint32_t id, std::string_view bytes) {
+  if (dialect_.polls(clients_[id].role)) return on_poll_answers(id, bytes);
   std::size_t used = 0;
   if (clients_[id].phase == Phase::upgrading) {
     used = on_upgrade_answer(id, bytes);
@@ -173,6 +180,28 @@ std::size_t Pool::on_bytes(std::uint32_t id, std::string_view bytes) {
   return used;
 }
 
+std::size_t Pool::on_poll_answers(std::uint32_t id, std::string_view bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size()) {
+    const HttpAnswer answer = parse_http_answer(bytes.substr(used));
+    if (answer.size == 0) break;
+    used += answer.size;
+    if (answer.status != 200)
+      give_up("a poll was answered with " + std::to_string(answer.status) + ": " + std::string(answer.body.substr(0, 400)));
+    for (std::string_view packets = polling_.packets_of(id, answer.body); !packets.empty();) {
+      const std::string_view packet = first_packet(packets);
+      packets.remove_prefix(std::min(packet.size() + 1, packets.size()));
+      if (clients_[id].phase == Phase::ready) {
+        on_message_(id, packet);
+      } else {
+        on_control(id, packet);
+      }
+    }
+    send(id, polling_.next_request(id));
+  }
+  return used;
+}
+
 std::size_t Pool::on_upgrade_answer(std::uint32_t id, std::string_view bytes) {
   const std::size_t end = bytes.find("\r\n\r\n");
   if (end == std::string_view::npos) return 0;
@@ -189,9 +218,9 @@ void Pool::on_control(std::uint32_t id, std::string_view message) {
   Client& client = clients_[id];
   const Heard heard = dialect_.hear(client.role, message);
   if (heard == Heard::error) give_up("the server answered: " + std::string(message.substr(0, 400)));
-  const std::string answer = dialect_.answer(client.role, message);
+  const std::string answer = dialect_.answer(client.role, client.index, message);
   if (!answer.empty()) send_message(id, answer);
-  if (heard == Heard::gap) announced_ += announced_in(message);
+  if (heard == Heard::gap) announced_ += dialect_.announced(message);
   if (heard == Heard::ready) become_ready(client);
 }
 
@@ -202,6 +231,7 @@ void Pool::become_ready(Client& client) {
 }
 
 void Pool::send_message(std::uint32_t client, std::string_view text) {
+  if (dialect_.polls(clients_[client].role)) return polling_.post(text);
   std::string frame;
   append_client_frame(frame, Opcode::text, text);
   send(client, frame);

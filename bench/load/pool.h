@@ -11,6 +11,7 @@
 
 #include "load/dialect.h"
 #include "load/options.h"
+#include "load/polling.h"
 
 namespace bench {
 
@@ -21,14 +22,16 @@ struct Client {
   std::uint32_t index = 0;  // among the clients of its role
   Role role = Role::subscriber;
   Phase phase = Phase::connecting;
-  std::uint32_t sequence = 0;  // fan-out: the next one expected; echo and calls: messages outstanding
+  std::uint32_t sequence = 0;  // fan-out: the next one expected; calls: the next reply
   std::uint64_t missing = 0;   // bit k: sequence - 1 - k has not come
-  std::string unread;          // an incomplete frame; no memory while there is none
+  std::string unread;          // an incomplete frame or answer; no memory while there is none
 };
 
 /// Opens connections, reads messages and hands them to the mode.
 ///
-/// Errors: a refused upgrade, an `error` message or a connection that ends while the mode runs ends the program: such a result
+/// A client is a WebSocket, or polls (`Dialect::polls`): each packet of a poll's answer is a message then.
+///
+/// Errors: a refused upgrade or poll, an `error` message or a connection that ends while the mode runs ends the program: such a result
 ///         would measure something else.
 /// Thread: confined.
 class Pool {
@@ -60,6 +63,7 @@ class Pool {
 
   /// Sends framed bytes whole; waits where the socket is full.
   void send(std::uint32_t client, std::string_view bytes);
+  /// A client that polls: only while a message of it is handled, and sent behind that.
   void send_message(std::uint32_t client, std::string_view text);
   /// A reset, so that neither side keeps a socket in TIME_WAIT.
   void close(std::uint32_t client);
@@ -72,6 +76,7 @@ class Pool {
   void on_connected(std::uint32_t id, bool succeeded);
   void on_readable(std::uint32_t id);
   std::size_t on_bytes(std::uint32_t id, std::string_view bytes);
+  std::size_t on_poll_answers(std::uint32_t id, std::string_view bytes);
   std::size_t on_upgrade_answer(std::uint32_t id, std::string_view bytes);
   void become_ready(Client& client);
 
@@ -86,6 +91,7 @@ class Pool {
   std::uint64_t reads_ = 0;
   std::uint64_t announced_ = 0;
   std::vector<Client> clients_;
+  Polling polling_;
   std::vector<char> buffer_;
   std::string out_;
   OnMessage on_message_;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/json_text.h"
+#include "load/deliveries.h"
 #include "load/histogram.h"
 #include "load/process.h"
 
@@ -39,6 +40,16 @@ class Report {
     add("generator_busy", meter.own_busy());
     add("generator_waited", meter.own_waited());
     if (meter.generator_was_the_limit()) refuse("the generator was the bottleneck");
+  }
+
+  /// Counted apart: losses that the server announced are none of its faults.
+  void add(const Faults& faults, std::uint64_t announced) {
+    add("lost", faults.lost);
+    add("duplicated", faults.duplicated);
+    add("reordered", faults.reordered);
+    if (faults.lost > announced) refuse("lost without announcement");
+    if (faults.duplicated > 0) refuse("duplicated");
+    if (faults.reordered > 0) refuse("reordered");
   }
 
   /// The result is printed all the same, with the reason why it must not be used.

@@ -11,7 +11,12 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>> Server::start(const config::Config& config, ServerEvents events) {
   auto node = std::make_unique<Node>(config, std::move(events));
   if (auto started = node->start(); !started) return std::unexpected(started.error());
-  return std::unique_ptr<Server>(new Server(std::move(node)));
+  std::unique_ptr<Server> server(new Server(std::move(node)));
+  if (config.dev_echo) {
+    const auto echo = [](const shard::ClientEvent& event) { return std::optional(shard::EventAnswer{.data = event.data}); };
+    for (const auto& ns : server->node_->settings()->namespaces) server->set_inline_handler(ns.name + ":echo", echo);
+  }
+  return server;
 }
 
 std::uint16_t Server::port() const { return node_->threads()[0]->port(); }
@@ -47,7 +52,8 @@ void Server::clients(std::function<void(std::vector<shard::ClientInfo>)> done) {
         },
         [done](std::vector<Clients> parts) {
           Clients all;
-          for (Clients& part : parts) all.insert(all.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
+          for (Clients& part : parts)
+            all.insert(all.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
           done(std::move(all));
         });
   });

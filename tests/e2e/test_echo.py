@@ -129,6 +129,13 @@ class Echo(ServerTest):
         raw.send_frame(TEXT, b"quick")
         self.assertEqual(raw.take_frame(), (TEXT, b"quick"))
 
+    async def test_an_event_named_echo_is_answered_with_its_data(self):
+        user = await self.user()
+        for namespace in ("alerts", "video"):
+            await user.join(namespace)
+            answer = await user.request("event", namespace=namespace, event="echo", data={"text": "x" * 64})
+            self.assertEqual(answer["text"], "x" * 64)
+
 
 class NoEcho(unittest.TestCase):
     def test_without_the_switch_there_is_no_such_path(self):

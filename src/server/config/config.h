@@ -190,7 +190,7 @@ struct Config {
   LogFormat log_format = LogFormat::text;
   bool log_access = false;
   bool dev_keys = false;  // well-known keys where none are set, on a loopback address only
-  bool dev_echo = false;  // an `echo` event that the server answers itself
+  bool dev_echo = false;  // /echo, and an event `echo` that the server answers itself
 
   Limits limits;
 };
