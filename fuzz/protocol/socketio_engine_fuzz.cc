@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         break;
       case 'W':
-        if (engine.writable()) engine.answer("4a");
+        if (engine.writable()) require(driver.open.erase(engine.take_poll()) == 1);
         break;
       case 'U': driver.probe = engine.on_probe_opened(now) || driver.probe; break;
       case 'p': engine.on_probe_text(text); break;

@@ -147,7 +147,7 @@ void Api::answer(const Exchange& to, int status, std::string_view body, std::str
   std::string out;
   http::append_reply(out, reply);
   if (to.path.starts_with("/api/")) thread_.log_access(to.id, to.path, status);
-  thread_.shard().respond(to.id, to.number, std::move(out), to.keep_alive);
+  thread_.shard().respond(to.id, to.number, out, to.keep_alive);
 }
 
 void Api::refuse(const Exchange& to, int status, const Fault& fault, std::string_view allow) {
@@ -181,7 +181,7 @@ void Api::handle(ConnectionId id, std::uint64_t exchange, const http::Request& r
     if (!get) return refuse(to, 405, {Code::BAD_REQUEST, "use GET"}, "GET, HEAD");
     std::string bytes = dashboard_answer(request, to.keep_alive);
     if (bytes.empty()) return refuse(to, 404, {Code::BAD_REQUEST, "the dashboard has no such file; it begins at /admin/"});
-    return thread_.shard().respond(to.id, to.number, std::move(bytes), to.keep_alive);
+    return thread_.shard().respond(to.id, to.number, bytes, to.keep_alive);
   }
   constexpr std::string_view api_prefix = "/api/v1/";
   if (path.starts_with(api_prefix)) return api(std::move(to), request, path.substr(api_prefix.size()));

@@ -34,7 +34,7 @@ struct HttpPhase final : Speaks {
   struct Exchange {
     bool done = false;
     bool keep_alive = true;
-    std::string answer;
+    Frame answer;
   };
   Ring<Exchange> exchanges;          // unanswered, or answered behind an unanswered one
   std::uint64_t first = 0;           // number of exchanges.front()

@@ -127,6 +127,10 @@ std::optional<EngineIo::Refusal> EngineIo::verify(const http::Request& request, 
 }
 
 void EngineIo::respond(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body) {
+  shard_.respond(poll.http, poll.exchange, reply_of(poll, status, type, body), poll.keep_alive);
+}
+
+std::string EngineIo::reply_of(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body) const {
   std::vector<Header> headers;
   if (status == 200) headers.push_back({"Cache-Control", "no-store"});
   if (!poll.origin.empty()) {
@@ -142,7 +146,7 @@ void EngineIo::respond(const Poll& poll, std::uint16_t status, std::string_view 
   reply.connection = poll.keep_alive ? http::Connection::keep_alive : http::Connection::close;
   std::string out;
   http::append_reply(out, reply);
-  shard_.respond(poll.http, poll.exchange, std::move(out), poll.keep_alive);
+  return out;
 }
 
 void EngineIo::respond_error(const Poll& poll, const Refusal& refusal) {
@@ -218,7 +222,7 @@ void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http:
     reply.headers = headers;
     std::string out;
     http::append_reply(out, reply);
-    return shard_.respond(http, exchange, std::move(out), poll.keep_alive);
+    return shard_.respond(http, exchange, out, poll.keep_alive);
   }
   const ConnectionId session = session_of(request);
   if (const auto refusal = verify(request, false, session)) return respond_error(poll, *refusal);
@@ -264,7 +268,7 @@ void EngineIo::respond_unavailable(const Poll& poll, std::string_view why) {
   reply.body = body;
   reply.connection = http::Connection::close;
   http::append_reply(out, reply);
-  shard_.respond(poll.http, poll.exchange, std::move(out), false);
+  shard_.respond(poll.http, poll.exchange, out, false);
 }
 
 void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest) {
@@ -277,7 +281,7 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
     reply.connection = http::Connection::close;
     std::string out;
     http::append_reply(out, reply);
-    shard_.refuse_upgrade(id, c, std::move(out));
+    shard_.refuse_upgrade(id, c, out);
   };
   const ConnectionId known = session_of(request);
   if (!shard_.origin_allowed(request)) return refuse(403, "this Origin is not listed in cors_origins (CORS_ORIGINS)");
@@ -378,15 +382,8 @@ void EngineIo::run(ConnectionId session) {
 void EngineIo::carry_out(ConnectionId session, EngineSession& s, protocol::socketio::EngineAction& action) {
   namespace sio = protocol::socketio;
   if (auto* answer = std::get_if<sio::AnswerPoll>(&action)) {
-    const auto found = polls_.find(answer->poll);
-    if (found == polls_.end()) return;
-    const Poll poll = std::move(found->second);
-    polls_.erase(found);
-    if (auto of = polls_of_.find(poll.http.packed()); of != polls_of_.end()) {
-      std::erase(of->second, answer->poll);
-      if (of->second.empty()) polls_of_.erase(of);
-    }
-    return respond(poll, answer->status, answer->content_type, answer->body);
+    const auto poll = take(answer->poll);
+    return poll ? respond(*poll, answer->status, answer->content_type, answer->body) : void();
   }
   if (auto* message = std::get_if<sio::DeliverMessage>(&action)) return deliver(session, s, message->binary, message->data);
   if (std::holds_alternative<sio::SendPing>(action)) return text_packet(session, "2");
@@ -414,6 +411,18 @@ void EngineIo::carry_out(ConnectionId session, EngineSession& s, protocol::socke
   if (std::exchange(s.over, true)) return;
   shard_.socketio_wire_.on_transport_closed(s, closed.reason);
   over_.push_back(session);
+}
+
+std::optional<EngineIo::Poll> EngineIo::take(protocol::socketio::PollId number) {
+  const auto found = polls_.find(number);
+  if (found == polls_.end()) return std::nullopt;
+  Poll poll = std::move(found->second);
+  polls_.erase(found);
+  if (auto of = polls_of_.find(poll.http.packed()); of != polls_of_.end()) {
+    std::erase(of->second, number);
+    if (of->second.empty()) polls_of_.erase(of);
+  }
+  return poll;
 }
 
 void EngineIo::deliver(ConnectionId session, EngineSession& s, bool binary, std::string_view data) {
@@ -454,7 +463,7 @@ std::ptrdiff_t EngineIo::send(ConnectionId session, std::string_view block) {
   if (s == nullptr || block.empty()) return static_cast<std::ptrdiff_t>(block.size());
   if (s->engine.transport() == Engine::Transport::polling) {
     if (!s->engine.writable()) return 0;
-    answer_poll(session, *s, block);
+    answer_poll(*s, block);
     return static_cast<std::ptrdiff_t>(block.size());
   }
   Connection* carrier = shard_.find(s->websocket);
@@ -473,13 +482,19 @@ std::ptrdiff_t EngineIo::send(ConnectionId session, std::string_view block) {
   return static_cast<std::ptrdiff_t>(end);
 }
 
-void EngineIo::answer_poll(ConnectionId session, EngineSession& s, std::string_view block) {
-  std::string body;
-  append_frames_to_payload(body, s.queued);
-  s.queued.clear();
-  append_frames_to_payload(body, block);
-  s.engine.answer(std::move(body));
-  run(session);
+void EngineIo::answer_poll(EngineSession& s, std::string_view block) {
+  const auto poll = take(s.engine.take_poll());
+  if (!poll) return;
+  if (!s.queued.empty()) block = s.queued.append(block);
+  // A publication goes to many: the answer is rendered once for those who are to get the same.
+  if (!shared_.answer || shared_.block != block || shared_.keep_alive != poll->keep_alive || shared_.origin != poll->origin) {
+    std::string body;
+    body.reserve(block.size());
+    append_frames_to_payload(body, block);
+    shared_ = {std::string(block), poll->origin, poll->keep_alive, Frame(reply_of(*poll, 200, text_type, body), &shard_.frames_)};
+  }
+  s.queued = {};
+  shard_.respond(poll->http, poll->exchange, shared_.answer, poll->keep_alive);
 }
 
 void EngineIo::packet(ConnectionId session, std::string_view frames) {
@@ -542,8 +557,9 @@ void EngineIo::end_of_turn() {
   for (const ConnectionId session : std::exchange(with_queue_, {})) {
     EngineSession* s = sessions_.find(session);
     if (s == nullptr || s->queued.empty() || !s->engine.writable()) continue;
-    answer_poll(session, *s, {});
+    answer_poll(*s, {});
   }
+  shared_ = {};
   for (const auto& [session, reason] : std::exchange(to_close_, {})) {
     if (EngineSession* s = sessions_.find(session)) {
       const std::int64_t now = shard_.now_.monotonic_ms;

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/frame.h"
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "http/request_parser.h"
@@ -94,6 +95,13 @@ class EngineIo {
     std::string origin;  // empty: none was sent
     bool keep_alive = true;
   };
+  /// The last answer to a poll of this turn, and what it was made of.
+  struct Shared {
+    std::string block;
+    std::string origin;
+    bool keep_alive = true;
+    Frame answer;
+  };
   struct Refusal {
     int code;
     std::string_view message;
@@ -104,12 +112,15 @@ class EngineIo {
   [[nodiscard]] EngineHandshake handshake_of(const Connection& c, const http::Request& request) const;
   ConnectionId open(protocol::socketio::Engine::Transport transport, EngineHandshake handshake);
   [[nodiscard]] std::string open_packet(const EngineSession& s, bool upgrades) const;
+  /// It is answered by whoever took it.
+  [[nodiscard]] std::optional<Poll> take(protocol::socketio::PollId number);
   void respond(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body);
+  [[nodiscard]] std::string reply_of(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body) const;
   void respond_error(const Poll& poll, const Refusal& refusal);
   void respond_unavailable(const Poll& poll, std::string_view why);
   void text_packet(ConnectionId session, std::string_view text);
   /// Answers the waiting poll with what is queued, then `block`.
-  void answer_poll(ConnectionId session, EngineSession& s, std::string_view block);
+  void answer_poll(EngineSession& s, std::string_view block);
   void run(ConnectionId session);
   void carry_out(ConnectionId session, EngineSession& s, protocol::socketio::EngineAction& action);
   void deliver(ConnectionId session, EngineSession& s, bool binary, std::string_view data);
@@ -125,6 +136,7 @@ class EngineIo {
   absl::flat_hash_map<protocol::socketio::PollId, Poll> polls_;
   absl::flat_hash_map<std::uint64_t, std::vector<protocol::socketio::PollId>> polls_of_;  // by HTTP connection
   protocol::socketio::PollId last_poll_ = 0;
+  Shared shared_;
   TimerWheel timers_;
   std::vector<ConnectionId> over_;  // sessions that end with this turn
   std::vector<std::pair<ConnectionId, std::string>> to_close_;

@@ -72,7 +72,7 @@ void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes)
         std::string out;
         http::append_refusal(out, h.parser.refusal());
         counters_->protocol_errors.add();
-        h.exchanges.push_back({true, false, std::move(out)});
+        h.exchanges.push_back({true, false, Frame(out, &frames_)});
         h.closing = true;
         return flush_answers(id, c);
       }
@@ -121,7 +121,11 @@ bool Shard::moved_to_session(ConnectionId id, Connection& c, const http::Request
   return true;
 }
 
-void Shard::respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive) {
+void Shard::respond(ConnectionId id, std::uint64_t exchange, std::string_view response, bool keep_alive) {
+  respond(id, exchange, Frame(response, &frames_), keep_alive);
+}
+
+void Shard::respond(ConnectionId id, std::uint64_t exchange, Frame response, bool keep_alive) {
   Connection* c = find(id);
   if (c == nullptr || c->phase != Phase::http || exchange < c->http()->first) return;
   HttpPhase& h = *c->http();
@@ -139,7 +143,7 @@ void Shard::flush_answers(ConnectionId id, Connection& c) {
     HttpPhase::Exchange e = h.exchanges.pop_front();
     ++h.first;
     h.answer_bytes -= std::min(h.answer_bytes, e.answer.size());
-    control_raw(id.slot, c, e.answer);
+    control_frame(id.slot, c, std::move(e.answer));
     if (!e.keep_alive) h.closing = true;
   }
   if (h.closing) {
@@ -167,9 +171,9 @@ void Shard::resume_requests(ConnectionId id, Connection& c) {
   if (!held.empty()) on_http_bytes(id, c, held);
 }
 
-void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string response) {
+void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string_view response) {
   counters_->handshakes_refused.add();
-  c.http()->exchanges.push_back({true, false, std::move(response)});
+  c.http()->exchanges.push_back({true, false, Frame(response, &frames_)});
   c.http()->closing = true;
   flush_answers(id, c);
 }
@@ -180,7 +184,7 @@ bool Shard::refuse_late_request(ConnectionId id, Connection& c) {
   std::string out;
   http::append_refusal(out, {408, "a request must be whole within limits.http_request_ms"});
   counters_->protocol_errors.add();
-  h.exchanges.push_back({true, false, std::move(out)});
+  h.exchanges.push_back({true, false, Frame(out, &frames_)});
   h.closing = true;
   flush_answers(id, c);
   return true;

@@ -53,8 +53,12 @@ void Shard::control(ConnectionId id, Connection& c, std::string_view json) {
 }
 
 void Shard::control_raw(std::uint32_t slot, Connection& c, std::string_view frame) {
+  control_frame(slot, c, Frame(frame, &frames_));
+}
+
+void Shard::control_frame(std::uint32_t slot, Connection& c, Frame frame) {
   if (c.slow && c.phase != Connection::Phase::closing) return;
-  const bool fits = outbox(c, slot).push_control(Frame(frame, &frames_), settings_->limits.control_lane_bytes_max);
+  const bool fits = outbox(c, slot).push_control(std::move(frame), settings_->limits.control_lane_bytes_max);
   mark_dirty(slot, c);
   if (!fits && c.phase != Connection::Phase::closing && c.phase != Connection::Phase::http) {
     close_slow_later(slot, c, "control lane is over limits.control_lane_bytes_max");
@@ -105,7 +109,8 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   if (numbered && entry.number != 0 && entry.number <= state->level_number) return;
   if (entry.size == 0 && entry.kind != session::Entry::Kind::gap) return;  // not told on this wire
   session::Outbox& box = outbox(*c, slot);
-  if (entry.publication && entry.publication->policy.is_volatile && (box.blocked || box.control_bytes() > settings_->limits.control_lane_bytes_max / 2)) {
+  if (entry.publication && entry.publication->policy.is_volatile &&
+      (box.blocked || box.control_bytes() > settings_->limits.control_lane_bytes_max / 2)) {
     counters_->namespaces[ns].volatile_dropped.add();
     if (!box.has_frames()) mark_dirty(slot, *c);
     return;
@@ -120,11 +125,14 @@ void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   if (result == session::PushResult::catch_up) counters_->namespaces[ns].catch_ups.add();
 }
 
-void Shard::served(const Publication& publication) { served_.push_back(publication.timestamp_ms * 1000 + publication.timestamp_us); }
+void Shard::served(const Publication& publication) {
+  served_.push_back(publication.timestamp_ms * 1000 + publication.timestamp_us);
+}
 
 void Shard::measure_served(Now now) {
   const std::int64_t at = now.wall_ms * 1000 + now.wall_us;
-  for (const std::int64_t accepted : served_) counters_->lag_us.record(static_cast<std::uint64_t>(std::max<std::int64_t>(at - accepted, 0)));
+  for (const std::int64_t accepted : served_)
+    counters_->lag_us.record(static_cast<std::uint64_t>(std::max<std::int64_t>(at - accepted, 0)));
   served_.clear();
 }
 
@@ -159,7 +167,8 @@ void Shard::flush(std::uint32_t slot, Connection& c) {
   box.blocked = result == session::Outbox::Flush::blocked;
   if (c.phase == Connection::Phase::http && c.http()->paused) resume_requests(connections_.id_of(slot), c);
   for (session::Lane& lane : box.lanes()) {
-    if (lane.catching_up() && !lane.has_frames() && !lane.reading()) refills_.emplace_back(connections_.id_of(slot), lane.settings().ns);
+    if (lane.catching_up() && !lane.has_frames() && !lane.reading())
+      refills_.emplace_back(connections_.id_of(slot), lane.settings().ns);
   }
   if (box.blocked) return;
   if (box.idle()) {
@@ -198,9 +207,8 @@ void Shard::shed_if_over_budget() {
   if (frames_.bytes <= settings_->limits.outbox_node_bytes_max) return;
   std::vector<NamespaceId> order;
   for (std::size_t ns = 0; ns < settings_->namespaces.size(); ++ns) order.push_back(static_cast<NamespaceId>(ns));
-  std::sort(order.begin(), order.end(), [&](NamespaceId a, NamespaceId b) {
-    return settings_->namespaces[a].priority > settings_->namespaces[b].priority;
-  });
+  std::sort(order.begin(), order.end(),
+            [&](NamespaceId a, NamespaceId b) { return settings_->namespaces[a].priority > settings_->namespaces[b].priority; });
   for (const NamespaceId ns : order) {
     connections_.for_each([&](ConnectionId id, Connection& c) {
       if (!c.outbox || frames_.bytes <= settings_->limits.outbox_node_bytes_max / 10 * 9) return;

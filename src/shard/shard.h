@@ -104,7 +104,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
 
   // From the node.
   [[nodiscard]] Peer peer_of(ConnectionId id) { return find(id)->peer; }
-  void respond(ConnectionId id, std::uint64_t exchange, std::string response, bool keep_alive);
+  void respond(ConnectionId id, std::uint64_t exchange, std::string_view response, bool keep_alive);
+  void respond(ConnectionId id, std::uint64_t exchange, Frame response, bool keep_alive);
   void publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done);
   /// A part of a stream, whoever may see it: for operators.
   void read_stream(const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits,
@@ -249,6 +250,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   session::Outbox& outbox(Connection& c, std::uint32_t slot);
   void control(ConnectionId id, Connection& c, std::string_view json);
   void control_raw(std::uint32_t slot, Connection& c, std::string_view frame);
+  void control_frame(std::uint32_t slot, Connection& c, Frame frame);
   void mark_dirty(std::uint32_t slot, Connection& c);
   /// At the end of the turn: whoever sends is in the middle of something.
   void close_slow_later(std::uint32_t slot, Connection& c, std::string_view why);
@@ -278,7 +280,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest);
   /// 408 to a request that has begun and did not end; false: there is none.
   [[nodiscard]] bool refuse_late_request(ConnectionId id, Connection& c);
-  void refuse_upgrade(ConnectionId id, Connection& c, std::string response);
+  void refuse_upgrade(ConnectionId id, Connection& c, std::string_view response);
   /// The request's Engine.IO session is another shard's: the connection went there with the request and what follows it.
   [[nodiscard]] bool moved_to_session(ConnectionId id, Connection& c, const http::Request& request, std::string_view rest);
   [[nodiscard]] bool origin_allowed(const http::Request& request) const;

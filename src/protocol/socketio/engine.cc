@@ -195,12 +195,14 @@ std::int64_t Engine::deadline() const {
 
 bool Engine::writable() const { return poll_.has_value(); }
 
-void Engine::answer(std::string payload) {
-  assert(writable() && !payload.empty());
-  actions_.emplace_back(AnswerPoll{*std::exchange(poll_, std::nullopt), 200, payload_type, std::move(payload)});
+PollId Engine::take_poll() {
+  assert(writable());
+  return *std::exchange(poll_, std::nullopt);
 }
 
-void Engine::answer_poll(std::string_view packet) { answer(std::string(packet)); }
+void Engine::answer_poll(std::string_view packet) {
+  actions_.emplace_back(AnswerPoll{take_poll(), 200, payload_type, std::string(packet)});
+}
 
 void Engine::close(std::string_view reason, std::int64_t now_ms) {
   if (!closing_) close_by(reason, now_ms + settings_.close_timeout_ms);

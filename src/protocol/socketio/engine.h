@@ -48,7 +48,7 @@ using EngineAction = std::variant<AnswerPoll, DeliverMessage, SendPing, SendToPr
 
 /// Facts of the wire: docs/protocol/socketio-wire.md. After EngineClosed every call but `on_get`/`on_post` (refused) is ignored.
 ///
-/// Sending: the driver keeps what is to be sent. While `writable()` it calls `answer` with a payload; a WebSocket it writes itself.
+/// Sending: the driver keeps what is to be sent. While `writable()` it may take the poll and answer that; a WebSocket it writes itself.
 /// Time:    monotonic ms; `deadline()` says when `on_time` is due, also after calls that carry no time. Pings keep their interval from
 ///          one to the next; only a pong answers one, other packets are no sign of life.
 /// Thread:  confined to the shard. Memory: about 150 B.
@@ -87,8 +87,8 @@ class Engine {
   [[nodiscard]] bool closing() const { return closing_; }
   /// A poll waits for its answer.
   [[nodiscard]] bool writable() const;
-  /// Answers the waiting poll with packets (append_to_payload), at least one.
-  void answer(std::string payload);
+  /// The poll that waits. The driver answers it, with a payload of at least one packet (append_to_payload).
+  [[nodiscard]] PollId take_poll();
   /// The server ends it. Polling: `1` to the waiting poll, or to the next one within close_timeout_ms.
   void close(std::string_view reason, std::int64_t now_ms);
   /// The same, but it waits for that poll until `end_ms` at most, also when it is closing already.

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { Relay, ask, connect, connected, event, lose, reconnected, settled } from './clients.mjs';
-import { Server, load, next, token, within } from './harness.mjs';
+import { ORIGIN, Server, load, next, request, token, within } from './harness.mjs';
 import { services } from './services.mjs';
 
 const transports = { 'by default': undefined, 'polling alone': ['polling'], 'WebSocket alone': ['websocket'] };
@@ -164,6 +164,25 @@ for (const shards of [1, 2]) {
       await lose(relay, socket);
       await reconnected(socket);
       assert.equal((await ask(socket, 'who', {})).userId, 'u2');
+    });
+
+    test('of polls that wait for the same publication each gets it whole, with headers for its own origin', async () => {
+      const path = '/socket.io/?EIO=4&transport=polling';
+      const clients = await Promise.all([{}, { Origin: ORIGIN }, {}, { Origin: server.url }].map(async (headers, index) => {
+        const { sid } = JSON.parse((await request(server.port, 'GET', path, { headers })).body.slice(1));
+        const poll = () => request(server.port, 'GET', `${path}&sid=${sid}`, { headers });
+        const body = `40/alerts,${JSON.stringify({ token: token({ tenantId: 'same', userId: `u${index}` }) })}`;
+        await request(server.port, 'POST', `${path}&sid=${sid}`, { headers: { ...headers, 'Content-Type': 'text/plain' }, body });
+        for (let said = ''; !said.includes('["connected"'); said = (await poll()).body);
+        return { headers, answer: poll() };
+      }));
+      await server.publish('alerts', 'tenant:same', 'alert:created', { id: 1, text: 'x'.repeat(200) });
+      for (const { headers, answer } of clients) {
+        const { status, headers: got, body } = await answer;
+        assert.equal(status, 200);
+        assert.equal(got['access-control-allow-origin'], headers.Origin);
+        assert.match(body, /^42\/alerts,\["alert:created",\{"id":1,"text":"x{200}"\},"[^"]+:1"\]$/);
+      }
     });
   });
 }
