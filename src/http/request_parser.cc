@@ -10,8 +10,6 @@
 namespace sparc::http {
 namespace {
 
-constexpr std::size_t kept_body_bytes = 64 * 1024;
-
 /// Characters of a uri-host with its port (RFC 3986 section 3.2.2): nothing that would end an authority or name a user.
 bool valid_host(std::string_view host) {
   return std::all_of(host.begin(), host.end(), [](char c) {
@@ -33,8 +31,7 @@ std::optional<Refusal> check_host(const Head& head) {
 void RequestParser::begin() {
   head_.clear();
   request_ = {};
-  if (body_.capacity() > kept_body_bytes) std::string().swap(body_);
-  body_.clear();
+  std::string().swap(body_);  // no memory of it while the next request, a poll, waits for its answer
   expects_continue_ = false;
   state_ = State::head;
 }
@@ -96,6 +93,7 @@ std::optional<Refusal> RequestParser::read_head() {
   request_.path = target->path;
   request_.query = target->query;
   request_.headers = std::move(head.headers);
+  request_.headers.shrink_to_fit();  // they stay as long as a poll waits
   request_.http_minor = head.http_minor;
   request_.keep_alive = head.keep_alive;
   // Upgrade with a body is answered in HTTP (RFC 9110 section 7.8 lets a server ignore it).

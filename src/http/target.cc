@@ -58,20 +58,23 @@ std::optional<Target> split_target(std::string_view target) {
 std::optional<std::string> percent_decode(std::string_view text, Plus plus) {
   std::string out;
   out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus == Plus::space) {
+  for (;;) {
+    const auto coded = std::ranges::find_if(text, [&](char c) { return c == '%' || (c == '+' && plus == Plus::space); });
+    const auto plain = static_cast<std::size_t>(coded - text.begin());
+    out.append(text, 0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return out;
+    if (text.front() == '+') {
       out += ' ';
-    } else if (text[i] != '%') {
-      out += text[i];
-    } else {
-      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
+      text.remove_prefix(1);
+      continue;
     }
+    const int high = text.size() > 2 ? hex_value(text[1]) : -1;
+    const int low = text.size() > 2 ? hex_value(text[2]) : -1;
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    text.remove_prefix(3);
   }
-  return out;
 }
 
 std::string percent_encode(std::string_view text) {
@@ -94,7 +97,8 @@ std::string percent_encode(std::string_view text) {
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
   std::optional<std::string> found;
   for_each_parameter(query, [&](std::string_view encoded_name, std::string_view value) {
-    if (percent_decode(encoded_name, Plus::space) != name) return true;
+    const bool coded = encoded_name.find_first_of("%+") != std::string_view::npos;
+    if (coded ? percent_decode(encoded_name, Plus::space) != name : encoded_name != name) return true;
     found = percent_decode(value, Plus::space);
     return false;
   });
