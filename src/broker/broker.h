@@ -122,7 +122,8 @@ class Broker {
   virtual void detached(IdKind kind, std::string_view id, std::string_view tenant) = 0;
   virtual void tenants_of(Ticket ticket, IdKind kind, std::string_view id) = 0;
 
-  /// A small text under a key that nobody guesses, for `ttl_ms` from now; replaces what was there. `take_record` gives it once.
+  /// A small text under a key that nobody guesses, for `ttl_ms` from now; replaces what was there, or, where `value` is empty, lets it
+  /// stay that long. `take_record` gives it once.
   virtual void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) = 0;
   virtual void take_record(Ticket ticket, std::string_view key) = 0;
 

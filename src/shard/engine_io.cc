@@ -500,6 +500,13 @@ void EngineIo::answer_poll(EngineSession& s, std::string_view block) {
 void EngineIo::packet(ConnectionId session, std::string_view frames) {
   EngineSession& s = *sessions_.find(session);
   if (s.engine.transport() == Engine::Transport::polling) {
+    if (s.queued.size() + frames.size() > shard_.settings_->limits.control_lane_bytes_max) {
+      if (!std::exchange(s.overflowed, true)) {
+        shard_.counters_->slow_consumers.add();
+        close(session, "control lane is over limits.control_lane_bytes_max");
+      }
+      return;
+    }
     s.queued += frames;
     if (s.engine.writable()) with_queue_.push_back(session);
     return;

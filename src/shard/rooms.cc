@@ -180,6 +180,11 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
   if (c == nullptr || c->phase != Connection::Phase::active) return release_streams(joining);
   const NamespaceSettings& ns = settings_->namespaces[joining.ns];
   session::Session& session = *c->session;
+  const bool recovered = part && part->reach == broker::HistoryPart::Reach::reached;
+  if (c->sio() != nullptr && joining.recover && !recovered) {  // such a client believes that it begins anew, without rooms and filters
+    joining.rooms.clear();
+    joining.wish = {};
+  }
   auto wish_id = wishes_[joining.ns]->acquire(joining.wish, session.identity.tenant_id, settings_->limits);
   if (!wish_id) {
     release_streams(joining);
@@ -207,7 +212,6 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
   counters_->namespaces[joining.ns].connections.add();
 
   const Position current = fanout_.received(stream);
-  const bool recovered = part && part->reach == broker::HistoryPart::Reach::reached;
   const bool replays = recovered && (!part->complete || !part->entries.empty());
   std::string data = "{" + held_json(state);
   if (joining.recover) data += recovered ? ",\"recovered\":true" : ",\"recovered\":false";

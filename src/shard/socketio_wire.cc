@@ -248,10 +248,13 @@ void SocketIoWire::keep_record(ConnectionId id, Connection& c) {
   request.command = std::move(join);
   protocol::native::append_request(record, request);
   (void)id;
-  // A connected client's is kept anew with each heartbeat of the session; one that goes has at least recovery_ms.
+  shard_.parts_.broker.keep_record(record_key(socket.pid), record, record_ttl_ms());
+}
+
+/// A connected client's record stays with each heartbeat of the session; one that goes has at least recovery_ms.
+std::uint32_t SocketIoWire::record_ttl_ms() const {
   const std::uint64_t ttl_ms = std::uint64_t{shard_.settings_->socketio.recovery_ms} + 2ULL * shard_.settings_->ping_interval_ms;
-  shard_.parts_.broker.keep_record(record_key(socket.pid), record,
-                                   static_cast<std::uint32_t>(std::min<std::uint64_t>(ttl_ms, UINT32_MAX)));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(ttl_ms, UINT32_MAX));
 }
 
 void SocketIoWire::recover(Connection& c, const std::optional<std::string>& value) {
@@ -367,7 +370,10 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
 }
 
 bool SocketIoWire::ping(ConnectionId id, Connection& c) {
-  keep_record(id, c);
+  (void)id;
+  // What it holds was kept when it changed. Written anew, the record would be this connection's again where another has recovered
+  // from it meanwhile, because the server does not know yet that this one is dead.
+  if (!c.sio()->pid.empty()) shard_.parts_.broker.keep_record(record_key(c.sio()->pid), {}, record_ttl_ms());
   return false;  // the Engine.IO session has its own heartbeat
 }
 

@@ -77,6 +77,7 @@ class SocketIoWire final : public Wire {
   /// What the client held, where its record says that it is the same user's; `value` was kept by `keep_record`.
   void recover(Connection& c, const std::optional<std::string>& value);
   void keep_record(ConnectionId id, Connection& c);
+  [[nodiscard]] std::uint32_t record_ttl_ms() const;
   [[nodiscard]] bool form_recovers(const Connection& c) const;
   void on_event(ConnectionId id, Connection& c, protocol::socketio::Packet packet);
   void forward(ConnectionId id, Connection& c, Waiting waiting, protocol::socketio::EventParts parts,

@@ -350,6 +350,22 @@ TEST_P(BrokerContract, TheDirectoryRemembersAnIdForADayAfterItsLastConnection) {
   EXPECT_TRUE(w->tenants_of(0, IdKind::user, "u1").empty());
 }
 
+TEST_P(BrokerContract, AnEmptyRecordLetsTheOneThatIsThereStayAndMakesNone) {
+  auto w = world();
+  const std::size_t last = w->shards() - 1;
+  w->broker(0).keep_record("key", "value", 1'000);
+  w->settle();
+  w->broker(last).keep_record("key", "", 60'000);
+  w->broker(0).keep_record("other", "", 60'000);
+  w->settle();
+  w->advance(2'000);
+  EXPECT_EQ(w->take_record(0, "key"), "value");
+  w->broker(last).keep_record("key", "", 60'000);
+  w->settle();
+  EXPECT_EQ(w->take_record(0, "key"), std::nullopt);
+  EXPECT_EQ(w->take_record(0, "other"), std::nullopt);
+}
+
 TEST_P(BrokerContract, ARecordIsGivenOnceOnAnyShardAndNotAfterItsTime) {
   auto w = world();
   const std::size_t last = w->shards() - 1;

@@ -65,7 +65,9 @@ class Gate final : public broker::Broker {
   void attached(broker::IdKind kind, std::string_view id, std::string_view tenant) override { to->attached(kind, id, tenant); }
   void detached(broker::IdKind kind, std::string_view id, std::string_view tenant) override { to->detached(kind, id, tenant); }
   void tenants_of(broker::Ticket ticket, broker::IdKind kind, std::string_view id) override { to->tenants_of(ticket, kind, id); }
-  void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override { to->keep_record(key, value, ttl_ms); }
+  void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override {
+    to->keep_record(key, value, ttl_ms);
+  }
   void take_record(broker::Ticket ticket, std::string_view key) override { to->take_record(ticket, key); }
   void take_points(broker::Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) override {
     to->take_points(ticket, name, rate, points);
@@ -96,14 +98,22 @@ class Node : public Transport, public Host, public broker::Post {
 
   /// A connection with a token of that user; `takes` bytes are taken by its socket before it is full.
   ConnectionId connect(const std::string& user, const std::string& tenant, std::size_t takes = SIZE_MAX) {
+    return connect_to(
+        "/ws?token=" + auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{user, tenant, {}, {}, 0}, now)), takes);
+  }
+  ConnectionId open(std::size_t takes = SIZE_MAX) {
     Peer peer;
     peer.exempt = true;
     const ConnectionId id = *shard->on_open(std::move(peer));
     takes_[id.slot] = takes;
     receivers_.erase(id.slot);  // of the slot's last connection
     sent.erase(id.slot);
-    const std::string token = auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{user, tenant, {}, {}, 0}, now));
-    give(id, "GET /ws?token=" + token + " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    return id;
+  }
+  /// A WebSocket at that target.
+  ConnectionId connect_to(const std::string& target, std::size_t takes = SIZE_MAX) {
+    const ConnectionId id = open(takes);
+    give(id, "GET " + target + " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     return id;
   }

@@ -6,7 +6,9 @@ namespace sparc::broker {
 
 void RecordStore::keep(std::string key, std::string value, std::int64_t expires_ms) {
   const auto found = records_.find(key);
-  if (found != records_.end()) {
+  if (value.empty()) {
+    if (found != records_.end()) found->second.expires_ms = expires_ms;
+  } else if (found != records_.end()) {
     found->second = {std::move(value), expires_ms};
   } else if (records_.size() < records_max_) {
     records_.emplace(std::move(key), Record{std::move(value), expires_ms});

@@ -19,7 +19,7 @@ class RecordStore {
   };
   explicit RecordStore(std::size_t records_max) : records_max_(records_max) {}
 
-  /// Replaces what the key had.
+  /// Replaces what the key had; an empty value lets it stay until then, if it is there.
   void keep(std::string key, std::string value, std::int64_t expires_ms);
   /// Forgets it. Nothing: unknown or expired.
   [[nodiscard]] std::optional<std::string> take(const std::string& key, std::int64_t now_ms);

@@ -1,0 +1,147 @@
+// Socket.IO sessions of one shard, step by step: what the simulator found.
+
+#include "protocol/json_scan.h"
+#include "shard/node.h"
+
+namespace sparc::shard {
+namespace {
+
+Settings socketio_settings() {
+  Settings settings = test_settings();
+  protocol::View view;
+  view.name = "alerts";
+  view.socketio_namespace = "/alerts";
+  view.namespaces = {"alerts"};
+  protocol::ViewInput subscribe;
+  subscribe.event = "subscribe";
+  subscribe.action = protocol::ViewInput::Action::subscribe;
+  view.inputs.push_back(subscribe);
+  settings.views.push_back(std::move(view));
+  return settings;
+}
+
+std::string token_of(Node& node) {
+  return auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{"u", "t", {}, {}, 0}, node.now));
+}
+
+/// A session by WebSocket, with a socket in /alerts; `more` are further members of what CONNECT says.
+ConnectionId open_websocket(Node& node, const std::string& more = {}) {
+  const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
+  node.say(id, "40/alerts,{\"token\":\"" + token_of(node) + "\"" + more + "}");
+  return id;
+}
+
+std::string member(const std::vector<std::string>& messages, std::string_view packet, std::string_view name) {
+  std::string out;
+  for (const std::string& message : messages) {
+    if (message.starts_with(packet))
+      (void)protocol::json::read_string(protocol::json::find(std::string_view(message).substr(packet.size()), name), out);
+  }
+  return out;
+}
+
+bool any_has(const std::vector<std::string>& messages, std::string_view part) {
+  return std::any_of(messages.begin(), messages.end(), [&](const std::string& message) { return has(message, part); });
+}
+
+struct Known {
+  std::string pid, offset;
+  [[nodiscard]] std::string text(std::string_view epoch = {}) const {
+    return ",\"pid\":\"" + pid + "\",\"offset\":\"" + (epoch.empty() ? offset : std::string(epoch) + ":1") + "\"";
+  }
+};
+
+/// What the client of a session that has just begun knows: an event was published before it.
+Known known_of(const std::vector<std::string>& messages) {
+  Known known{member(messages, "40/alerts,", "pid"), {}};
+  for (const std::string& message : messages) {
+    constexpr std::string_view position = "42/alerts,[\"position\",\"";
+    if (message.starts_with(position)) known.offset = message.substr(position.size(), message.size() - position.size() - 2);
+  }
+  EXPECT_FALSE(known.pid.empty() || known.offset.empty());
+  return known;
+}
+
+TEST(SocketIo, AClientThatIsNotRecoveredHoldsNothingOfWhatItHadBefore) {
+  Node node(socketio_settings());
+  (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
+  const ConnectionId first = open_websocket(node);
+  const Known known = known_of(node.messages(first));
+  node.say(first, R"(42/alerts,["subscribe",{"channels":["camera:1"]}])");
+  node.say(first, R"(42/alerts,["subscribe",{"eventTypes":["alert"]}])");
+  node.shard->on_closed(first, "gone");
+
+  const ConnectionId second = open_websocket(node, known.text("another-epoch"));
+  const auto connected = node.messages(second);
+  EXPECT_NE(member(connected, "40/alerts,", "pid"), known.pid);
+  (void)node.publish("alerts", {"tenant:t/camera:1"}, "alert", "\"of the camera\"");
+  (void)node.publish("alerts", {"tenant:t"}, "other", "\"of the tenant\"");
+  node.turn();
+  const auto got = node.messages(second);
+  EXPECT_FALSE(any_has(got, "of the camera")) << "it did not ask for that room";
+  EXPECT_TRUE(any_has(got, "of the tenant")) << "it did not choose events";
+}
+
+TEST(SocketIo, AConnectionThatIsDeadWithoutBeingKnownToBeDoesNotChangeWhatItsSuccessorRecovers) {
+  Settings settings = socketio_settings();
+  settings.ping_interval_ms = 1'000;
+  Node node(std::move(settings));
+  (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
+  const ConnectionId dead = open_websocket(node);
+  const Known known = known_of(node.messages(dead));
+
+  const ConnectionId second = open_websocket(node, known.text());
+  EXPECT_EQ(member(node.messages(second), "40/alerts,", "pid"), known.pid);
+  node.say(second, R"(42/alerts,["subscribe",{"channels":["camera:1"]}])");
+  node.advance(1'500);  // a heartbeat of the dead one
+  node.shard->on_closed(second, "gone");
+
+  const ConnectionId third = open_websocket(node, known.text());
+  EXPECT_EQ(member(node.messages(third), "40/alerts,", "pid"), known.pid);
+  (void)node.publish("alerts", {"tenant:t/camera:1"}, "alert", "\"of the camera\"");
+  node.turn();
+  EXPECT_TRUE(any_has(node.messages(third), "of the camera"));
+}
+
+TEST(SocketIo, ARecordStaysWithItsConnectionsHeartbeats) {
+  Settings settings = socketio_settings();
+  settings.ping_interval_ms = 1'000;
+  settings.socketio.recovery_ms = 5'000;
+  settings.socketio.ping_timeout_ms = 100'000;
+  Node node(std::move(settings));
+  (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
+  const ConnectionId first = open_websocket(node);
+  const Known known = known_of(node.messages(first));
+  for (int i = 0; i < 20; ++i) node.advance(1'000);
+  node.shard->on_closed(first, "gone");
+  node.advance(4'000);
+  EXPECT_EQ(member(node.messages(open_websocket(node, known.text())), "40/alerts,", "pid"), known.pid);
+}
+
+TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
+  Settings settings = socketio_settings();
+  settings.limits.control_lane_bytes_max = 4'096;
+  Node node(std::move(settings));
+  const ConnectionId http = node.open();
+  node.give(http, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n");
+  const std::string answer = std::exchange(node.sent[http.slot], {});
+  std::string sid;
+  ASSERT_TRUE(protocol::json::read_string(
+      protocol::json::find(std::string_view(answer).substr(answer.find("\r\n\r\n0{") + 5), "sid"), sid));
+  std::string body = "40/nowhere,";
+  while (body.size() < 20'000)
+    body +=
+        "\x1e"
+        "40/nowhere,";
+  const std::string target = "/socket.io/?EIO=4&transport=polling&sid=" + sid + " HTTP/1.1\r\nHost: test\r\n";
+  node.give(http, "POST " + target + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  EXPECT_TRUE(has(node.sent[http.slot], "200 OK"));
+  EXPECT_EQ(node.shard->counters().slow_consumers.get(), 1U);
+  node.sent[http.slot].clear();
+  node.give(http, "GET " + target + "\r\n");
+  EXPECT_TRUE(node.sent[http.slot].ends_with("\r\n\r\n1")) << node.sent[http.slot];
+  EXPECT_EQ(node.shard->counters().engine_sessions.get(), 0U);
+}
+
+}  // namespace
+}  // namespace sparc::shard
