@@ -84,6 +84,7 @@ void Client::end_seat(NamespaceId ns) {
 }
 
 void Client::finish() {
+  finished_ = true;
   for (NamespaceId ns = 0; ns < namespaces_count; ++ns) {
     if (joined_[ns]) joined_[ns]->alive = true;
     end_seat(ns);
@@ -256,6 +257,7 @@ Seat& Client::seat_of(std::string_view ns, std::string_view what) {
 }
 
 void Client::on_push(const native::Push& push) {
+  if (finished_) return;
   if (const auto* event = std::get_if<native::EventPush>(&push)) {
     ++events;
     model_.on_event(seat_of(event->ns, "event " + std::string(event->id)), *event);

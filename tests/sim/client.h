@@ -101,7 +101,7 @@ class Client final : private ws::ReceiverHandler {
   Model& model_;
   SeededEntropy random_;
   std::shared_ptr<Link> link_;
-  bool upgraded_ = false, welcomed_ = false, closing_ = false;
+  bool upgraded_ = false, welcomed_ = false, closing_ = false, finished_ = false;
   std::string head_;
   ws::Inflater inflater_;
   ws::ReceiverOptions options_;

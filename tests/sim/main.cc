@@ -50,6 +50,11 @@ void add(sparc::sim::World::Totals& sum, const sparc::sim::World::Totals& one) {
   sum.missed += one.missed;
   sum.catch_ups += one.catch_ups;
   sum.errors += one.errors;
+  sum.sessions += one.sessions;
+  sum.upgrades += one.upgrades;
+  sum.moves += one.moves;
+  sum.socketio_events += one.socketio_events;
+  sum.socketio_recoveries += one.socketio_recoveries;
 }
 
 }  // namespace
@@ -84,10 +89,12 @@ int main(int argc, char** argv) {
   auto number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
   std::printf(
       "%llu seeds, %llu failed: %llu publications, %llu events, %llu owed events checked, %llu connects, %llu recoveries, %llu "
-      "sends, "
-      "%llu catch-ups, %llu losses between shards, %llu errors\n",
+      "sends, %llu catch-ups, %llu losses between shards, %llu errors\n",
       number(options.seeds), number(failed), number(sum.publications), number(sum.events), number(sum.losses_checked),
       number(sum.connects), number(sum.recoveries), number(sum.sends), number(sum.catch_ups), number(sum.missed),
       number(sum.errors));
+  std::printf("Socket.IO: %llu sessions, %llu upgrades, %llu moves between shards, %llu events, %llu recoveries\n",
+              number(sum.sessions), number(sum.upgrades), number(sum.moves), number(sum.socketio_events),
+              number(sum.socketio_recoveries));
   return failed == 0 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +26,8 @@ struct Link {
   bool paused = false;          // the server does not read
   bool server_closed = false;   // the client reads what is left, then the end
   bool client_gone = false;     // reset: sends break, on_closed is due
+  bool client_closes = false;   // gone once the server has what was sent
+  bool vanished = false;        // gone, and nobody tells the server
 };
 
 /// The sockets of one shard.
@@ -49,6 +52,12 @@ class SimTransport final : public shard::Transport {
   }
   void pause_reading(ConnectionId id) override { links_.at(id.slot)->paused = true; }
   void resume_reading(ConnectionId id) override { links_.at(id.slot)->paused = false; }
+  bool hand_over(ConnectionId id, std::uint16_t shard, std::string bytes) override {
+    const std::shared_ptr<Link> link = links_.at(id.slot);
+    links_.erase(id.slot);
+    on_hand_over(link, shard, std::move(bytes));
+    return true;
+  }
 
   void open(const std::shared_ptr<Link>& link) { links_[link->id.slot] = link; }
   /// The socket is gone without the shard's doing.
@@ -59,6 +68,7 @@ class SimTransport final : public shard::Transport {
     return out;
   }
   std::uint64_t sends = 0;
+  std::function<void(const std::shared_ptr<Link>&, std::uint16_t, std::string)> on_hand_over;
 
  private:
   SeededEntropy random_;

@@ -20,12 +20,32 @@ protocol::FilterVocabulary vocabulary_of(NamespaceId ns) {
   return words;
 }
 
+protocol::View view_of(NamespaceId ns) {
+  using Input = protocol::ViewInput;
+  protocol::View view;
+  view.name = namespace_name(ns);
+  view.socketio_namespace = "/" + view.name;
+  view.namespaces = {view.name};
+  view.greets = ns == alerts;
+  auto input = [&](std::string event, Input::Action action, std::string success) {
+    Input row;
+    row.event = std::move(event);
+    row.action = action;
+    row.success = std::move(success);
+    view.inputs.push_back(std::move(row));
+  };
+  input("subscribe", Input::Action::subscribe, "subscribed");
+  input("unsubscribe", Input::Action::unsubscribe, "unsubscribed");
+  input("auth:refresh", Input::Action::refresh, "auth:refreshed");
+  return view;
+}
+
 std::shared_ptr<const shard::Settings> settings_of(const Plan& plan) {
   auto settings = std::make_shared<shard::Settings>();
   settings->limits.fanout_slice_sends = plan.slice_sends;
   settings->limits.connection_messages = {1'000, 1'000};
   settings->public_rooms = public_rooms;
-  settings->ping_interval_ms = 2'000;
+  settings->ping_interval_ms = plan.socketio != 0 ? 500 : 2'000;
   settings->ping_timeout_ms = 60'000;  // slow readers are to stay
   settings->deflate = plan.deflate;
   settings->deflate_bytes_min = 64;
@@ -42,6 +62,11 @@ std::shared_ptr<const shard::Settings> settings_of(const Plan& plan) {
     if (ns == video) n.batch_ms = plan.batch_ms;
     settings->namespaces.push_back(std::move(n));
   }
+  settings->socketio.ping_interval_ms = engine_ping_interval_ms;
+  settings->socketio.ping_timeout_ms = engine_ping_timeout_ms;
+  settings->socketio.upgrade_timeout_ms = 400;
+  settings->socketio.connect_timeout_ms = 6'000;
+  for (NamespaceId ns = 0; ns < namespaces_count; ++ns) settings->views.push_back(view_of(ns));
   settings->namespaces[monitoring].events = {{"metrics:update", {}, false, true, {"metric"}, 0}};
   settings->namespaces[video].events = {{"frame:live", {}, true, false, {}, 0}, {"note:*", {}, false, false, {}, 300}};
   settings->namespaces[alerts].events = {{"chat:*", false, false, false, {}, 0}};
@@ -94,16 +119,23 @@ Plan Plan::of(std::uint64_t seed) {
   plan.deflate = random.below(8) == 0;
   plan.video_policy = random.below(4) == 0 ? session::LanePolicy::disconnect : session::LanePolicy::drop_oldest;
   plan.batch_ms = random.below(3) == 0 ? 25 : 0;
+  if (random.below(2) == 0) {
+    plan.socketio = 1 + random.below(4);
+    plan.clients = 1 + plan.clients / 3;
+    plan.steps = 1'800;
+  }
+  plan.drains = random.below(3) == 0;
   return plan;
 }
 
 std::string Plan::text() const {
-  return "shards " + std::to_string(shards) + ", clients " + std::to_string(clients) + ", slices of " +
+  return "shards " + std::to_string(shards) + ", clients " + std::to_string(clients) +
+         (socketio != 0 ? " and " + std::to_string(socketio) + " of Socket.IO" : "") + ", slices of " +
          std::to_string(slice_sends) + ", mailboxes of " + std::to_string(mailbox_items) + ", lanes of " +
          std::to_string(lane_bytes) + " B, history of " + std::to_string(history_entries) + (outages ? ", outages" : "") +
          (forgets ? ", forgetting" : "") + (deflate ? ", deflate" : "") +
          (video_policy == session::LanePolicy::disconnect ? ", slow readers of video are closed" : "") +
-         (batch_ms != 0 ? ", batches" : "");
+         (batch_ms != 0 ? ", batches" : "") + (drains ? ", a drain" : "");
 }
 
 World::World(const Plan& plan, Trace trace)
@@ -131,6 +163,9 @@ void World::build() {
     node.transport = std::make_unique<SimTransport>(plan_.seed * 31 + i, plan_.short_send_of);
     node.host = std::make_unique<SimHost>(*this);
     node.entropy = std::make_unique<SeededEntropy>(plan_.seed * 37 + i);
+    node.transport->on_hand_over = [this](const std::shared_ptr<Link>& link, std::uint16_t to, std::string bytes) {
+      nodes_[to]->arrivals.push_back({link, nodes_[link->shard]->shard->peer_of(link->id), std::move(bytes)});
+    };
     node.tap = std::make_unique<Tap>(i, broker_->door(i), model_);
     node.tap->trace = trace_;
     shard::Shard::Parts parts{*node.transport, *node.tap, *node.host, *node.entropy, "sim", i, nullptr};
@@ -140,16 +175,26 @@ void World::build() {
     broker_->door(i).on_tick(now_);
   }
   for (std::size_t i = 0; i < plan_.clients; ++i) {
-    Persona persona;
-    persona.tenant = pick(tenants());
-    persona.user = "u" + std::to_string(random_.below(4));
-    if (chance(2)) persona.organization = "o1";
-    if (chance(2)) persona.roles = {"operator"};
-    persona.token = auth::sign_hs256(
-        secret, auth::claims_json(auth::UserClaims{persona.user, persona.tenant, persona.organization, persona.roles, 0}, now_));
-    clients_.push_back(std::make_unique<Client>("c" + std::to_string(i), std::move(persona), model_, plan_.seed * 41 + i));
+    clients_.push_back(std::make_unique<Client>("c" + std::to_string(i), some_persona(), model_, plan_.seed * 41 + i));
     clients_.back()->slow = chance(plan_.slow_of);
   }
+  for (std::size_t i = 0; i < plan_.socketio; ++i) {
+    const auto way = static_cast<SocketIoClient::Way>(random_.below(3));
+    socketio_.push_back(std::make_unique<SocketIoClient>("s" + std::to_string(i), some_persona(), model_,
+                                                         static_cast<SessionHost&>(*this), way, plan_.seed * 43 + i));
+    socketio_.back()->slow = chance(plan_.slow_of);
+  }
+}
+
+Persona World::some_persona() {
+  Persona persona;
+  persona.tenant = pick(tenants());
+  persona.user = "u" + std::to_string(random_.below(4));
+  if (chance(2)) persona.organization = "o1";
+  if (chance(2)) persona.roles = {"operator"};
+  persona.token = auth::sign_hs256(
+      secret, auth::claims_json(auth::UserClaims{persona.user, persona.tenant, persona.organization, persona.roles, 0}, now_));
+  return persona;
 }
 
 bool World::post(std::uint16_t from, std::uint16_t to, broker::Message& message) {
@@ -174,14 +219,22 @@ void World::step() {
   if (what < 38) {
     turn(random_.below(nodes_.size()), false);
   } else if (what < 62) {
-    Client& client = *clients_[random_.below(clients_.size())];
-    if (client.slow && !chance(8)) return;
+    const std::size_t which = random_.below(clients_.size() + socketio_.size());
     static constexpr std::size_t pieces[] = {1, 7, 60, 500, 100'000};
-    client.read(pieces[random_.below(5)]);
+    const std::size_t most = pieces[random_.below(5)];
+    if (which >= clients_.size()) return go_on(*socketio_[which - clients_.size()], most);
+    Client& client = *clients_[which];
+    if (client.slow && !chance(8)) return;
+    client.read(most);
   } else if (what < 76) {
     publish();
   } else if (what < 94) {
-    act(*clients_[random_.below(clients_.size())]);
+    const std::size_t which = random_.below(clients_.size() + socketio_.size());
+    if (which < clients_.size()) {
+      act(*clients_[which]);
+    } else {
+      act(*socketio_[which - clients_.size()]);
+    }
   } else if (what < 95) {
     publish_again();
   } else if (what < 96) {
@@ -218,6 +271,7 @@ void World::turn(std::size_t index, bool everything) {
   std::size_t items = everything ? SIZE_MAX : random_.below(6);
   while (items-- > 0 && deliver_mail(index)) {
   }
+  take_arrivals(index, everything);
   pump(node, everything);
   auto later = std::move(node.host->later);
   node.host->later.clear();
@@ -239,6 +293,8 @@ void World::turn(std::size_t index, bool everything) {
 
 void World::pump(Node& node, bool everything) {
   for (const std::shared_ptr<Link>& link : node.transport->links()) {
+    if (link->vanished) continue;
+    if (link->client_closes && link->to_server.empty()) link->client_gone = true;
     if (link->client_gone && (everything || chance(2))) {
       node.transport->forget(link->id);
       node.shard->on_closed(link->id, "reset by peer");
@@ -276,24 +332,10 @@ void World::toggle_outage() {
 }
 
 void World::open(Client& client) {
-  const auto index = static_cast<std::uint16_t>(random_.below(nodes_.size()));
-  Node& node = *nodes_[index];
-  node.shard->set_now(now_);
-  shard::Peer peer;
-  peer.address = "sim";
-  peer.exempt = true;
-  const auto id = node.shard->on_open(std::move(peer));
-  if (!id) violated("a connection was refused");
-  auto link = std::make_shared<Link>();
-  link->shard = index;
-  link->id = *id;
-  static constexpr std::size_t windows[] = {64, 400, 3'000, 100'000};
-  link->window = windows[random_.below(4)];
-  node.transport->open(link);
+  std::shared_ptr<Link> link = dial("sim");
+  note(client.name() + " of " + client.persona().tenant + " connects to shard " + std::to_string(link->shard) + " slot " +
+       std::to_string(link->id.slot));
   client.connect(std::move(link), plan_.deflate && chance(2));
-  ++connects_;
-  note(client.name() + " of " + client.persona().tenant + " connects to shard " + std::to_string(index) + " slot " +
-       std::to_string(id->slot));
 }
 
 void World::quiet() {
@@ -301,6 +343,7 @@ void World::quiet() {
   if (!available_) toggle_outage();
   for (int phase = 0; phase < 4; ++phase) {
     settle();
+    prompt_ = true;
     advance(400);  // batches and intervals come due
   }
   settle();
@@ -311,9 +354,10 @@ void World::settle() {
   for (std::size_t round = 0; still < 3; ++round) {
     if (round > 5'000) violated("the node does not come to rest");
     ++model_.now;
+    if (!socketio_.empty()) advance(1);  // polls that wait during an upgrade are answered by a timer
     std::uint64_t moved = 0;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      moved += nodes_[i]->mail_items;
+      moved += nodes_[i]->mail_items + nodes_[i]->arrivals.size();
       const std::uint64_t sends = nodes_[i]->transport->sends;
       turn(i, true);
       moved += nodes_[i]->transport->sends - sends;
@@ -322,6 +366,11 @@ void World::settle() {
       if (!client->connected()) continue;
       moved += client->link()->to_client.size() + client->link()->to_server.size();
       client->read(SIZE_MAX);
+    }
+    for (auto& client : socketio_) {
+      moved += client->unread() + (client->at_rest() ? 0 : 1);
+      client->read(SIZE_MAX);
+      client->go_on(true);
     }
     still = moved == 0 ? still + 1 : 0;
   }
@@ -348,21 +397,35 @@ void World::check_end() {
     client->finish();
     for (const Seat& seat : client->past) model_.check(seat);
   }
+  for (auto& client : socketio_) {
+    if (client->ready() && client->unanswered() != 0) violated(client->name() + " was not answered");
+    client->finish();
+    for (const Seat& seat : client->past) model_.check(seat);
+  }
 }
 
 void World::leave_all() {
-  for (auto& client : clients_) {
-    if (chance(2)) {
-      client->reset();
-    } else {
-      client->close();
+  if (plan_.drains) {
+    drain();
+  } else {
+    for (auto& client : clients_) {
+      if (chance(2)) {
+        client->reset();
+      } else {
+        client->close();
+      }
     }
-  }
-  for (std::size_t round = 0; round < 60; ++round) {
-    ++model_.now;
-    for (std::size_t i = 0; i < nodes_.size(); ++i) turn(i, true);
-    for (auto& client : clients_) client->read(SIZE_MAX);
-    advance(200);
+    for (auto& client : socketio_) {
+      if (chance(3)) {
+        client->cut();
+      } else if (chance(2)) {
+        client->vanish();
+      } else {
+        client->close();
+      }
+    }
+    pass(60, 200);
+    pass(15, 5'000);  // polls that never come are waited for
   }
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     Node& node = *nodes_[i];
@@ -377,6 +440,8 @@ void World::leave_all() {
     if (!node.tap->entered().empty()) violated(where + "entered stream " + *node.tap->entered().begin());
     if (node.host->admitted != 0 || node.host->joined != 0) violated(where + "sessions that were admitted or announced");
     if (node.shard->counters().sessions.get() != 0) violated(where + "sessions");
+    if (node.shard->counters().engine_sessions.get() != 0) violated(where + "Engine.IO sessions");
+    if (node.shard->counters().socketio_sockets.get() != 0) violated(where + "Socket.IO sockets");
     for (const auto& ns : node.shard->counters().namespaces) {
       if (ns.connections.get() != 0) violated(where + "members of a namespace");
     }
@@ -393,103 +458,20 @@ World::Totals World::totals() {
     out.recoveries += client->recoveries;
     out.errors += client->errors;
   }
+  for (auto& client : socketio_) {
+    out.socketio_events += client->events;
+    out.socketio_recoveries += client->recoveries;
+    out.errors += client->errors;
+    out.sessions += client->sessions;
+    out.upgrades += client->upgrades;
+  }
   for (auto& node : nodes_) {
+    out.moves += node->moves;
     out.sends += node->transport->sends;
     out.missed += node->shard->counters().missed.get();
     for (const auto& ns : node->shard->counters().namespaces) out.catch_ups += ns.catch_ups.get();
   }
   return out;
-}
-
-// The tap.
-
-namespace {
-std::string name_of(const StreamKey& stream) { return std::string(namespace_name(stream.ns)) + "/" + stream.tenant; }
-}  // namespace
-
-void Tap::publish(broker::Ticket ticket, Publication publication) {
-  if (ticket != 0) publishing_[ticket] = publication.id;
-  door_.publish(ticket, std::move(publication));
-}
-void Tap::enter(broker::Ticket ticket, const StreamKey& stream) {
-  entered_.insert(name_of(stream));
-  if (trace) trace("  shard " + std::to_string(shard_) + " enters " + name_of(stream));
-  door_.enter(ticket, stream);
-}
-void Tap::leave(const StreamKey& stream) {
-  entered_.erase(name_of(stream));
-  if (trace) trace("  shard " + std::to_string(shard_) + " leaves " + name_of(stream));
-  door_.leave(stream);
-}
-void Tap::read(broker::Ticket ticket, const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits) {
-  if (trace)
-    trace("  shard " + std::to_string(shard_) + " reads " + name_of(stream) +
-          (since ? " from " + since->epoch + "/" + std::to_string(since->offset) : ""));
-  limits.entries_max = std::min<std::size_t>(limits.entries_max, 5);
-  door_.read(ticket, stream, std::move(since), limits);
-}
-void Tap::latest(broker::Ticket ticket, const StreamKey& stream, std::vector<std::string> rooms) {
-  door_.latest(ticket, stream, std::move(rooms));
-}
-
-void Tap::on_publication(PublicationPtr publication) {
-  if (trace)
-    trace("  shard " + std::to_string(shard_) + " is told " + publication->id + " at " + publication->epoch + "/" +
-          std::to_string(publication->offset));
-  model_.told(shard_, *publication);
-  listener_->on_publication(std::move(publication));
-}
-void Tap::on_published(broker::Ticket ticket, broker::Published result) {
-  const auto found = publishing_.find(ticket);
-  if (found != publishing_.end()) {
-    if (result.outcome == broker::Published::Outcome::numbered) model_.placed(found->second, result.position);
-    publishing_.erase(found);
-  }
-  listener_->on_published(ticket, std::move(result));
-}
-void Tap::on_history(broker::Ticket ticket, broker::HistoryPart part) {
-  if (trace) {
-    trace("  shard " + std::to_string(shard_) + " reads " + std::to_string(part.entries.size()) + " entries to " +
-          part.next.epoch + "/" + std::to_string(part.next.offset) + (part.complete ? ", complete" : ""));
-  }
-  listener_->on_history(ticket, std::move(part));
-}
-void Tap::on_missed(const broker::Missed& missed) {
-  if (trace) {
-    trace("  shard " + std::to_string(shard_) + " missed some of " + name_of(missed.stream) +
-          (missed.numbered ? ", numbered" : "") + (missed.latest ? ", latest" : "") +
-          (missed.gone != 0 ? ", " + std::to_string(missed.gone) + " others" : ""));
-  }
-  model_.missed(shard_, missed);
-  listener_->on_missed(missed);
-}
-void Tap::ask_values(const StreamKey& stream, std::vector<std::string> rooms) {
-  const broker::Ticket ticket = asked_here + asked_.size();
-  asked_[ticket] = stream;
-  door_.latest(ticket, stream, std::move(rooms));
-}
-void Tap::on_latest(broker::Ticket ticket, std::vector<PublicationPtr> values) {
-  if (ticket >= asked_here) return model_.keeps(asked_[ticket], values);
-  listener_->on_latest(ticket, std::move(values));
-}
-
-// The node.
-
-std::expected<void, Fault> SimHost::admit(const Identity&) {
-  ++admitted;
-  return {};
-}
-
-void SimHost::client_event(shard::ClientEvent event) { events.push_back(std::move(event)); }
-
-void SimHost::presence(StreamKey stream, std::string room,
-                       std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) {
-  std::vector<shard::PresenceEntry> users;
-  for (std::size_t i = 0; i < world_.shards(); ++i) {
-    for (const shard::PresenceEntry& entry : world_.shard(i).presence_of(stream, room)) users.push_back(entry);
-  }
-  if (users.empty()) violated("presence of " + room + " is empty, although somebody asks from within");
-  later.push_back([users = std::move(users), done = std::move(done)]() mutable { done(std::move(users)); });
 }
 
 }  // namespace sparc::sim

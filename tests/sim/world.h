@@ -13,6 +13,7 @@
 #include "sim/client.h"
 #include "sim/model.h"
 #include "sim/network.h"
+#include "sim/socketio_client.h"
 
 namespace sparc::sim {
 
@@ -34,6 +35,8 @@ struct Plan {
   bool lossy = false;  // mailboxes may fill
   session::LanePolicy video_policy = session::LanePolicy::drop_oldest;
   std::uint32_t batch_ms = 0;
+  std::size_t socketio = 0;  // clients of Socket.IO, beside the others
+  bool drains = false;       // at the end: nobody leaves by itself
 
   [[nodiscard]] static Plan of(std::uint64_t seed);
   [[nodiscard]] std::string text() const;
@@ -60,8 +63,8 @@ class Tap final : public broker::Broker, public broker::Listener {
   void tenants_of(broker::Ticket ticket, broker::IdKind kind, std::string_view id) override {
     door_.tenants_of(ticket, kind, id);
   }
-  void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override { door_.keep_record(key, value, ttl_ms); }
-  void take_record(broker::Ticket ticket, std::string_view key) override { door_.take_record(ticket, key); }
+  void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override;
+  void take_record(broker::Ticket ticket, std::string_view key) override;
   void take_points(broker::Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) override {
     door_.take_points(ticket, name, rate, points);
   }
@@ -75,7 +78,7 @@ class Tap final : public broker::Broker, public broker::Listener {
   void on_tenants(broker::Ticket ticket, std::vector<std::string> tenants) override {
     listener_->on_tenants(ticket, std::move(tenants));
   }
-  void on_record(broker::Ticket ticket, std::optional<std::string> value) override { listener_->on_record(ticket, std::move(value)); }
+  void on_record(broker::Ticket ticket, std::optional<std::string> value) override;
   void on_points(broker::Ticket ticket, std::uint32_t granted, std::int64_t retry_after_ms) override {
     listener_->on_points(ticket, granted, retry_after_ms);
   }
@@ -116,7 +119,7 @@ class SimHost final : public shard::Host {
   void service_gone(ConnectionId) override {}
   void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}
   void client_connected(const shard::ClientInfo&, NamespaceId) override { ++joined; }
-  void client_disconnected(const shard::ClientInfo&, NamespaceId, std::string_view) override { --joined; }
+  void client_disconnected(const shard::ClientInfo& client, NamespaceId, std::string_view reason) override;
   void message_sent(NamespaceId, std::string_view) override {}
   void presence(StreamKey stream, std::string room,
                 std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
@@ -131,7 +134,7 @@ class SimHost final : public shard::Host {
   World& world_;
 };
 
-class World final : public broker::Post {
+class World final : public broker::Post, private SessionHost {
  public:
   explicit World(const Plan& plan, Trace trace = {});
   ~World() override;
@@ -142,9 +145,11 @@ class World final : public broker::Post {
   [[nodiscard]] std::size_t shards() const { return nodes_.size(); }
   [[nodiscard]] shard::Shard& shard(std::size_t index) { return *nodes_[index]->shard; }
   [[nodiscard]] Model& model() { return model_; }
+  /// A connection's time in a namespace is over, the server says why.
+  void ended(const std::string& address, std::string_view reason) { ends_[address] = reason; }
   struct Totals {
     std::uint64_t publications = 0, events = 0, losses_checked = 0, connects = 0, recoveries = 0, sends = 0, missed = 0,
-                  catch_ups = 0, errors = 0;
+                  catch_ups = 0, errors = 0, sessions = 0, upgrades = 0, moves = 0, socketio_events = 0, socketio_recoveries = 0;
   };
   [[nodiscard]] Totals totals();
 
@@ -157,10 +162,34 @@ class World final : public broker::Post {
     std::unique_ptr<shard::Shard> shard;
     std::deque<std::pair<std::uint16_t, broker::Message>> mail[8];  // by sender
     std::size_t mail_items = 0;
+    struct Arrival {  // a connection that another shard gave away
+      std::shared_ptr<Link> link;
+      shard::Peer peer;
+      std::string bytes;
+    };
+    std::deque<Arrival> arrivals;
+    std::uint64_t moves = 0;
   };
   bool post(std::uint16_t from, std::uint16_t to, broker::Message& message) override;
 
+  // SessionHost
+  std::shared_ptr<Link> dial(const std::string& address) override;
+  [[nodiscard]] std::string end_of(const std::string& address) const override;
+  [[nodiscard]] std::int64_t now_ms() const override { return now_.monotonic_ms; }
+  [[nodiscard]] bool draining() const override { return draining_; }
+  [[nodiscard]] bool prompt() const override { return prompt_; }
+  [[nodiscard]] bool closes_slow() const override { return plan_.video_policy == session::LanePolicy::disconnect; }
+  [[nodiscard]] bool forgets_records() const override { return plan_.lossy; }
+
   void build();
+  [[nodiscard]] Persona some_persona();
+  void act(SocketIoClient& client);
+  void go_on(SocketIoClient& client, std::size_t most);
+  void kick(SocketIoClient& client);
+  void take_arrivals(std::size_t index, bool everything);
+  void deliver_records();
+  void drain();
+  void pass(std::size_t rounds, std::int64_t ms);
   void step();
   void act(Client& client);
   void open(Client& client);
@@ -199,6 +228,9 @@ class World final : public broker::Post {
   std::unique_ptr<broker::MemoryBroker> broker_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<SocketIoClient>> socketio_;
+  std::map<std::string, std::string> ends_;  // by address
+  bool draining_ = false, prompt_ = false;
   std::vector<std::pair<std::size_t, std::vector<std::string>>> sent_;  // publications with their full room names, for retries
   bool available_ = true;
   std::uint64_t connects_ = 0;
