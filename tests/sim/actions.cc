@@ -138,6 +138,16 @@ void World::publish() {
   if (chance(3)) pub.data += std::string(",\"alertType\":\"") + (chance(2) ? "a" : "c") + '"';
   if (!pub.key.empty()) pub.data += ",\"metric\":\"" + pub.key + '"';
   pub.data += ",\"fill\":\"" + std::string(random_.below(5) == 0 ? random_.below(600) : random_.below(40), 'x') + "\"}";
+  if (!pub.latest && chance(12)) {
+    for (std::uint64_t i = random_.below(3); i < 3; ++i) {
+      if (!pub.attachments.empty()) pub.data.insert(pub.data.size() - 1, ",");
+      pub.data.insert(pub.data.size() - 1, pub.attachments.empty() ? ",\"blobs\":[" : "");
+      pub.data.insert(pub.data.size() - 1, "{\"_placeholder\":true,\"num\":" + std::to_string(pub.attachments.size()) + "}");
+      pub.attachments.emplace_back(random_.below(3) == 0 ? random_.below(700) : random_.below(20),
+                                   static_cast<char>(random_.below(256)));
+    }
+    pub.data.insert(pub.data.size() - 1, "]");
+  }
   const Pub& made = model_.add(std::move(pub));
   sent_.emplace_back(made.index, full);
   const std::size_t shard = random_.below(nodes_.size());
@@ -162,6 +172,7 @@ void World::send_publication(std::size_t shard, const Pub& pub, std::vector<std:
   request.rooms = std::move(full_rooms);
   request.event = pub.event;
   request.data = pub.data;
+  request.attachments = pub.attachments;
   request.publication_id = pub.id();
   node.shard->publish(std::move(request), nullptr, [this, index = pub.index](shard::PublishAnswer answer) {
     if (answer.fault) violated("p" + std::to_string(index) + " was refused: " + answer.fault->message);

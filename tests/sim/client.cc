@@ -238,8 +238,7 @@ bool Client::refresh() {
 }
 
 ws::Flow Client::on_message(ws::MessageType type, std::string_view payload) {
-  if (type != ws::MessageType::text) violated(name_ + " got a binary message");
-  const auto pushes = decoder_.text(payload);
+  const auto pushes = type == ws::MessageType::text ? decoder_.text(payload) : decoder_.binary(payload);
   if (!pushes) violated(name_ + " got what it cannot read: " + pushes.error() + " in " + std::string(payload));
   for (const native::Push& push : *pushes) on_push(push);
   return ws::Flow::go_on;

@@ -101,6 +101,8 @@ void Model::check_identity(const Seat& seat, const Pub& pub, const EventPush& ev
   if (pub.ns != seat.ns) violated(what + " of another namespace");
   if (!pub.tenant.empty() && pub.tenant != seat.tenant) violated(what + " of another tenant than its own, " + seat.tenant);
   if (event.data != pub.data || event.event != pub.event) violated(what + " with other contents: " + std::string(event.data));
+  if (!std::equal(event.attachments.begin(), event.attachments.end(), pub.attachments.begin(), pub.attachments.end()))
+    violated(what + " with " + std::to_string(event.attachments.size()) + " attachments, which are not its own");
   if (std::find(pub.rooms.begin(), pub.rooms.end(), event.room) == pub.rooms.end())
     violated(what + " in room " + std::string(event.room));
   if (!permitted(seat, pub, event.room))

@@ -40,6 +40,7 @@ struct Pub {
   std::string tenant;              // empty: public rooms
   std::vector<std::string> rooms;  // short
   std::string event, data, key;
+  std::vector<std::string> attachments;
   Tick published = 0;  // when its publisher called
   bool is_volatile = false, latest = false, numbered = false;
   bool outage = false;  // the broker was away at some time between its call and its number

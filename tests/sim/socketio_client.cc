@@ -248,7 +248,7 @@ void SocketIoClient::on_event(NamespaceId ns, const sio::Packet& packet) {
     if (!ends && std::find(std::begin(expected_errors), std::end(expected_errors), code) == std::end(expected_errors))
       violated(name_ + " got the error " + parts.first);
   } else if (!parts.name.ends_with(":response") && !parts.name.ends_with("subscribed") && parts.name != "auth:refreshed") {
-    on_publication(seat, parts);
+    on_publication(seat, parts, packet.attachments);
   }
 }
 
@@ -274,7 +274,7 @@ void SocketIoClient::on_gap(std::string_view data) {
   violated(name_ + " was told of a gap nowhere: " + std::string(data));
 }
 
-void SocketIoClient::on_publication(Seat& seat, const sio::EventParts& parts) {
+void SocketIoClient::on_publication(Seat& seat, const sio::EventParts& parts, const std::vector<std::string>& attachments) {
   const auto index =
       json::kind_of(parts.first) == json::Kind::object ? json::read_integer(json::find(parts.first, "n")) : std::nullopt;
   if (!index || static_cast<std::uint64_t>(*index) >= model_.pubs())
@@ -287,6 +287,7 @@ void SocketIoClient::on_publication(Seat& seat, const sio::EventParts& parts) {
   event.event = parts.name;
   event.id = id;
   event.data = parts.first;
+  event.attachments.assign(attachments.begin(), attachments.end());
   // The wire does not say the room: it is the one that the client may hold for longest, if there is one.
   event.room = pub.rooms.front();
   Tick since = never;
