@@ -364,6 +364,7 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
   } else if (!position.empty()) {
     send_event(id, c, "position", position);
   }
+  if (c.session->expiry_announced) token_expiring(id, c, (c.session->identity.expires_ms - shard_.now_.wall_ms) / 1000);
   socket.position = {};
   socket.kept_sid = socket.kept_pid = socket.kept_user = socket.kept_tenant = {};
   keep_record(id, c);
@@ -578,6 +579,7 @@ void SocketIoWire::close(ConnectionId id, Connection& c, std::uint16_t code, std
 }
 
 void SocketIoWire::token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) {
+  if (!c.sio()->connected) return;  // it is said behind CONNECT
   send_event(id, c, "token_expiring", "{\"expiresIn\":" + std::to_string(expires_in_s) + "}");
 }
 

@@ -118,6 +118,25 @@ TEST(SocketIo, ARecordStaysWithItsConnectionsHeartbeats) {
   EXPECT_EQ(member(node.messages(open_websocket(node, known.text())), "40/alerts,", "pid"), known.pid);
 }
 
+TEST(SocketIo, ATokenThatIsAboutToExpireIsSaidBehindConnect) {
+  Settings settings = socketio_settings();
+  Node node(std::move(settings));
+  const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
+  (void)node.messages(id);
+  node.gate.holds_enters = true;
+  const std::string token = auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{"u", "t", {}, {}, 10}, node.now));
+  node.say(id, "40/alerts,{\"token\":\"" + token + "\"}");
+  node.advance(2'000);
+  EXPECT_TRUE(node.messages(id).empty());
+  ASSERT_EQ(node.gate.held.size(), 1U);
+  node.gate.to->enter(node.gate.held[0].first, node.gate.held[0].second);
+  node.turn();
+  const auto got = node.messages(id);
+  ASSERT_GE(got.size(), 2U);
+  EXPECT_TRUE(got.front().starts_with("40/alerts,"));
+  EXPECT_TRUE(any_has(got, "token_expiring"));
+}
+
 TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
   Settings settings = socketio_settings();
   settings.limits.control_lane_bytes_max = 4'096;

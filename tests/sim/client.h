@@ -21,6 +21,8 @@ struct Persona {
   std::string user, tenant, organization;
   std::vector<std::string> roles;
   std::string token;
+  std::int64_t expires_ms = never_expires;  // wall clock, of `token`
+  static constexpr std::int64_t never_expires = INT64_MAX;
 };
 
 class Client final : private ws::ReceiverHandler {

@@ -82,6 +82,7 @@ void World::go_on(SocketIoClient& client, std::size_t most) {
 void World::act(SocketIoClient& client) {
   if (!client.connected()) {
     deliver_records();
+    if (chance(3) || client.persona().expires_ms <= now_.wall_ms) client.renew(renewed(client.persona()));
     client.connect();
     return note(client.name() + " of " + client.persona().tenant + " begins a session on shard " +
                 std::to_string(client.engine()->shard()));
@@ -130,7 +131,8 @@ void World::act(SocketIoClient& client) {
   } else if (what < 80) {
     (void)client.event(ns);
   } else if (what < 84) {
-    (void)client.refresh(ns);
+    client.renew(renewed(client.persona()));
+    if (client.refresh(ns)) note(who + "refreshes its token");
   }
 }
 

@@ -47,6 +47,8 @@ void SocketIoClient::connect() {
   ++sessions;
   for (NamespaceId ns = 0; ns < namespaces_count; ++ns) ended_[ns] = false;
   expects_packet_ = expects_close_ = false;
+  expires_ms_ = persona_.expires_ms;
+  handshake_roles_ = persona_.roles;
   decoder_.emplace(sio::Parser::standard, sio::DecoderLimits{});
   engine_ = std::make_unique<EngineClient>(static_cast<EngineClient::Owner&>(*this), host_,
                                            name_ + "/" + std::to_string(sessions), way_, random_.next());
@@ -59,7 +61,12 @@ void SocketIoClient::connect() {
 bool SocketIoClient::join(NamespaceId ns, bool recover) {
   if (!ready() || joined_[ns] || connecting_[ns]) return false;
   std::string auth = "{";
-  if (!token_in_handshake_ || random_.below(2) == 0) auth += "\"token\":" + json_string(persona_.token);
+  roles_[ns] = handshake_roles_;
+  if (!token_in_handshake_ || random_.below(2) == 0) {
+    auth += "\"token\":" + json_string(persona_.token);
+    roles_[ns] = persona_.roles;
+    expires_ms_ = std::min(expires_ms_, persona_.expires_ms);
+  }
   recovers_[ns] = false;
   if (recover && kept_[ns]) {
     if (auth.size() > 1) auth += ',';
@@ -95,9 +102,33 @@ bool SocketIoClient::event(NamespaceId ns) {
 }
 
 bool SocketIoClient::refresh(NamespaceId ns) {
-  if (!ready() || !joined_[ns] || requests_.size() > 20) return false;
-  ask(ns, "auth:refresh", "{\"token\":" + json_string(persona_.token) + "}", {});
+  if (!ready() || !joined_[ns] || busy_[ns]) return false;
+  Asked asked;
+  asked.kind = Kind::subscribe;
+  for (const std::string& role : persona_.roles) {
+    if (std::find(roles_[ns].begin(), roles_[ns].end(), role) == roles_[ns].end()) asked.enters.push_back("role:" + role);
+  }
+  for (const std::string& role : roles_[ns]) {
+    if (std::find(persona_.roles.begin(), persona_.roles.end(), role) == persona_.roles.end())
+      asked.leaves.push_back("role:" + role);
+  }
+  change_rooms(*joined_[ns], asked);
+  roles_[ns] = persona_.roles;
+  expires_ms_ = std::min(expires_ms_, persona_.expires_ms);
+  busy_[ns] = true;
+  ask(ns, "auth:refresh", "{\"token\":" + json_string(persona_.token) + "}", std::move(asked));
   return true;
+}
+
+void SocketIoClient::change_rooms(Seat& seat, const Asked& asked) {
+  for (const std::string& room : asked.enters) {
+    std::vector<Hold>& holds = seat.rooms[room];
+    if (holds.empty() || holds.back().gone != never) holds.push_back({model_.now, never, never, never, false});
+  }
+  for (const std::string& room : asked.leaves) {
+    auto holds = seat.rooms.find(room);
+    if (holds != seat.rooms.end() && holds->second.back().let_go == never) holds->second.back().let_go = model_.now;
+  }
 }
 
 bool SocketIoClient::subscribe(NamespaceId ns, std::string data, bool adds) {
@@ -110,14 +141,7 @@ bool SocketIoClient::subscribe(NamespaceId ns, std::string data, bool adds) {
   Asked asked{Kind::subscribe, ns, command->subscribe.rooms, command->unsubscribe.rooms, false, 0};
   asked.wish_changes = command->subscribe.topics.present() || command->subscribe.filters.present();
   if (asked.wish_changes && unsure_wish_[ns]) return false;
-  for (const std::string& room : asked.enters) {
-    std::vector<Hold>& holds = seat.rooms[room];
-    if (holds.empty() || holds.back().gone != never) holds.push_back({model_.now, never, never, never, false});
-  }
-  for (const std::string& room : asked.leaves) {
-    auto holds = seat.rooms.find(room);
-    if (holds != seat.rooms.end() && holds->second.back().let_go == never) holds->second.back().let_go = model_.now;
-  }
+  change_rooms(seat, asked);
   if (asked.wish_changes) {
     auto wish = protocol::apply(seat.wishes.back().wish, command->subscribe.topics, command->subscribe.filters,
                                 model_.vocabulary[ns], {});
@@ -156,6 +180,11 @@ void SocketIoClient::on_packet(const sio::Packet& packet) {
   }
 }
 
+bool SocketIoClient::expected(std::string_view code) const {
+  if (code == "TOKEN_EXPIRED") return host_.wall_ms() >= expires_ms_;
+  return std::find(std::begin(expected_errors), std::end(expected_errors), code) != std::end(expected_errors);
+}
+
 void SocketIoClient::on_connected(NamespaceId ns, std::string_view data) {
   if (!connecting_[ns]) violated(name_ + " was connected to what it did not ask for");
   connecting_[ns] = false;
@@ -170,7 +199,7 @@ void SocketIoClient::on_connected(NamespaceId ns, std::string_view data) {
   seat.joined = model_.now;
   std::vector<std::string> own{"tenant:" + persona_.tenant, "user:" + persona_.user};
   if (!persona_.organization.empty()) own.push_back("org:" + persona_.organization);
-  for (const std::string& role : persona_.roles) own.push_back("role:" + role);
+  for (const std::string& role : roles_[ns]) own.push_back("role:" + role);
   for (const std::string& room : own) seat.rooms[room] = {{asked_[ns], model_.now, never, never, true}};
   const auto kept = std::exchange(kept_[ns], std::nullopt);
   const bool recovered = kept && kept->pid == pid;
@@ -214,8 +243,7 @@ void SocketIoClient::on_refused(NamespaceId ns, std::string_view data) {
   ++errors;
   if (kept_[ns]) kept_[ns]->given_up = true;
   const std::string code = text_at(json::find(data, "data"), "code");
-  if (!expects_close_ && !expects_packet_ &&
-      std::find(std::begin(expected_errors), std::end(expected_errors), code) == std::end(expected_errors))
+  if (!expects_close_ && !expects_packet_ && !expected(code))
     violated(name_ + " was refused " + nsp_of(ns) + ": " + std::string(data));
 }
 
@@ -241,14 +269,26 @@ void SocketIoClient::on_event(NamespaceId ns, const sio::Packet& packet) {
     on_position(seat, parts.first);
   } else if (parts.name == "gap") {
     on_gap(parts.first);
+  } else if (parts.name == "evicted") {
+    on_evicted(seat, parts.first);
   } else if (parts.name == "error") {
     ++errors;
     const std::string code = text_at(parts.first, "code");
     const bool ends = expects_packet_ || expects_close_ || host_.closes_slow();
-    if (!ends && std::find(std::begin(expected_errors), std::end(expected_errors), code) == std::end(expected_errors))
-      violated(name_ + " got the error " + parts.first);
-  } else if (!parts.name.ends_with(":response") && !parts.name.ends_with("subscribed") && parts.name != "auth:refreshed") {
+    if (!ends && !expected(code)) violated(name_ + " got the error " + parts.first);
+  } else if (!parts.name.ends_with(":response") && !parts.name.ends_with("subscribed") && parts.name != "auth:refreshed" &&
+             parts.name != "token_expiring") {
     on_publication(seat, parts, packet.attachments);
+  }
+}
+
+void SocketIoClient::on_evicted(const Seat& seat, std::string_view data) {
+  json::Walker rooms(json::find(data, "rooms"));
+  std::string room;
+  while (rooms.next()) {
+    const auto holds = json::read_string(rooms.value, room) ? seat.rooms.find(room) : seat.rooms.end();
+    if (holds == seat.rooms.end() || holds->second.front().let_go == never)
+      violated(name_ + " lost a room that it may hold: " + std::string(data));
   }
 }
 
@@ -325,8 +365,7 @@ void SocketIoClient::on_answer(const sio::Packet& packet) {
   if (!error.empty()) {
     ++errors;
     const std::string code = text_at(error, "code");
-    if (std::find(std::begin(expected_errors), std::end(expected_errors), code) == std::end(expected_errors))
-      violated(name_ + " was answered " + std::string(first));
+    if (!expected(code)) violated(name_ + " was answered " + std::string(first));
   }
   if (asked.kind != Kind::subscribe || !joined_[asked.ns]) return;
   busy_[asked.ns] = false;
@@ -398,10 +437,11 @@ std::string SocketIoClient::expected_end(const std::string& why) const {
   const std::string reason = host_.end_of(engine_->address());
   if (host_.draining() || expects_close_ || engine_->unsure()) return {};
   const bool late = host_.now_ms() - engine_->began_ms() >= engine_ping_interval_ms + engine_ping_timeout_ms;
-  // As the published server does: a packet of a socket that crosses its disconnect packet ends all.
-  if (expects_packet_ && reason == "forced close") return {};
+  if (reason == "the token has expired" && host_.wall_ms() >= expires_ms_) return {};
   // Said of a socket that left before the session's end.
   const bool earlier = reason.empty() || reason == "told to go" || reason == "client namespace disconnect";
+  // As the published server does: a packet of a socket that crosses its disconnect packet ends all.
+  if (expects_packet_ && (earlier || reason == "forced close")) return {};
   if ((earlier || reason == "ping timeout") && late && !host_.prompt()) return {};
   if (host_.closes_slow() && reason == "the connection does not read what it is sent") return {};
   return engine_->address() + " was ended " + std::to_string(host_.now_ms() - engine_->began_ms()) +

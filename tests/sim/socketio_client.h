@@ -25,6 +25,7 @@ class SessionHost : public Dialler {
   /// Why the server ended the last socket of that session; empty: it has not.
   [[nodiscard]] virtual std::string end_of(const std::string& address) const = 0;
   [[nodiscard]] virtual std::int64_t now_ms() const = 0;
+  [[nodiscard]] virtual std::int64_t wall_ms() const = 0;
   [[nodiscard]] virtual bool draining() const = 0;
   /// Since a while everybody reads and answers at once.
   [[nodiscard]] virtual bool prompt() const = 0;
@@ -57,6 +58,8 @@ class SocketIoClient final : private EngineClient::Owner {
   bool subscribe(NamespaceId ns, std::string json, bool adds);
   bool event(NamespaceId ns);
   bool refresh(NamespaceId ns);
+  /// Another token of the same user, for the next connection or refresh.
+  void renew(Persona persona) { persona_ = std::move(persona); }
 
   /// Ends the session in one of the ways that clients have, or that networks do.
   void close();
@@ -118,8 +121,11 @@ class SocketIoClient final : private EngineClient::Owner {
   void on_position(Seat& seat, std::string_view raw);
   void on_gap(std::string_view json);
   void ask(NamespaceId ns, std::string_view event, std::string_view json, Asked asked);
+  void change_rooms(Seat& seat, const Asked& asked);
   void end_seat(NamespaceId ns, bool given_up);
   void over();
+  [[nodiscard]] bool expected(std::string_view code) const;
+  void on_evicted(const Seat& seat, std::string_view json);
   [[nodiscard]] std::string expected_end(const std::string& why) const;
 
   std::string name_;
@@ -131,6 +137,8 @@ class SocketIoClient final : private EngineClient::Owner {
   std::unique_ptr<EngineClient> engine_;
   std::optional<protocol::socketio::PacketDecoder> decoder_;
   bool token_in_handshake_ = false;
+  std::int64_t expires_ms_ = Persona::never_expires;  // the earliest of this session's tokens
+  std::vector<std::string> handshake_roles_, roles_[namespaces_count];
   bool expects_packet_ = false, expects_close_ = false, finished_ = false;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, Asked> requests_;

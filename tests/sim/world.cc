@@ -27,6 +27,7 @@ protocol::View view_of(NamespaceId ns) {
   view.socketio_namespace = "/" + view.name;
   view.namespaces = {view.name};
   view.greets = ns == alerts;
+  view.on_expiry = ns == alerts ? protocol::View::OnExpiry::close : protocol::View::OnExpiry::keep;
   auto input = [&](std::string event, Input::Action action, std::string success) {
     Input row;
     row.event = std::move(event);
@@ -192,8 +193,20 @@ Persona World::some_persona() {
   persona.user = "u" + std::to_string(random_.below(4));
   if (chance(2)) persona.organization = "o1";
   if (chance(2)) persona.roles = {"operator"};
-  persona.token = auth::sign_hs256(
-      secret, auth::claims_json(auth::UserClaims{persona.user, persona.tenant, persona.organization, persona.roles, 0}, now_));
+  sign(persona, 0);
+  return persona;
+}
+
+void World::sign(Persona& persona, std::int64_t lifetime_s) {
+  const auth::UserClaims claims{persona.user, persona.tenant, persona.organization, persona.roles, lifetime_s};
+  persona.token = auth::sign_hs256(secret, auth::claims_json(claims, now_));
+  persona.expires_ms = lifetime_s == 0 ? Persona::never_expires : (now_.wall_ms / 1000 + lifetime_s) * 1000;
+}
+
+/// The same user, with other roles perhaps, and for a while perhaps.
+Persona World::renewed(Persona persona) {
+  if (chance(2)) persona.roles = chance(2) ? std::vector<std::string>{"operator"} : std::vector<std::string>{};
+  sign(persona, chance(2) ? 0 : 1 + static_cast<std::int64_t>(random_.below(3)));
   return persona;
 }
 

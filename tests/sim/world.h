@@ -176,6 +176,7 @@ class World final : public broker::Post, private SessionHost {
   std::shared_ptr<Link> dial(const std::string& address) override;
   [[nodiscard]] std::string end_of(const std::string& address) const override;
   [[nodiscard]] std::int64_t now_ms() const override { return now_.monotonic_ms; }
+  [[nodiscard]] std::int64_t wall_ms() const override { return now_.wall_ms; }
   [[nodiscard]] bool draining() const override { return draining_; }
   [[nodiscard]] bool prompt() const override { return prompt_; }
   [[nodiscard]] bool closes_slow() const override { return plan_.video_policy == session::LanePolicy::disconnect; }
@@ -183,6 +184,8 @@ class World final : public broker::Post, private SessionHost {
 
   void build();
   [[nodiscard]] Persona some_persona();
+  void sign(Persona& persona, std::int64_t lifetime_s);
+  [[nodiscard]] Persona renewed(Persona persona);
   void act(SocketIoClient& client);
   void go_on(SocketIoClient& client, std::size_t most);
   void kick(SocketIoClient& client);
