@@ -111,7 +111,9 @@ std::optional<std::int64_t> Fanout::next_due() const {
   auto earlier = [&](std::int64_t at) { due = due ? std::min(*due, at) : at; };
   for (const hub::Stream* stream : waiting_) earlier(states_[stream->index]->due_ms);
   for (const auto& [key, held] : held_) {
-    if (!held.newest.empty()) earlier(held.due_ms);
+    for (const Held::Class& c : held.classes) {
+      if (!c.newest.empty()) earlier(c.due_ms);
+    }
   }
   return due;
 }
@@ -131,9 +133,9 @@ Fanout::Run Fanout::run(Now now, std::size_t slice_sends) {
     }
     open(*stream, s, now);
     opened.push_back(s.job.get());
-    auto place = std::upper_bound(open_.begin(), open_.end(), s.job->priority, [&](std::uint8_t priority, const hub::Stream* other) {
-      return priority < states_[other->index]->job->priority;
-    });
+    auto place = std::upper_bound(
+        open_.begin(), open_.end(), s.job->priority,
+        [&](std::uint8_t priority, const hub::Stream* other) { return priority < states_[other->index]->job->priority; });
     open_.insert(place, stream);
   }
   mark_and_share(opened);
@@ -202,6 +204,8 @@ bool Fanout::passes(NamespaceId ns, std::uint32_t wish, const Publication& publi
 void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now) {
   rendered_.clear();
   const NamespaceId ns = job.stream->key.ns;
+  if (pending.publication != nullptr && pending.publication->policy.latest && !pending.only && !held_.empty())
+    supersede(*job.stream, room, *pending.publication);
   // A class that this room gets while it is open is not in this loop: groups are appended, and gaps and runs refer to those there now.
   for (std::size_t g = 0; g < room.groups.size(); ++g) {
     hub::Group& group = *room.groups[g];
@@ -323,7 +327,8 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
         hot(member.slot).direct_after = UINT64_MAX;
         for (const RunEntry& entry : run.entries) {
           if (entry.publication && excepted(*entry.publication, member.slot)) continue;
-          if (entry.kind == Entry::Kind::publication && membership.since < entry.since_min) had.emplace_back(member.slot, entry.number);
+          if (entry.kind == Entry::Kind::publication && membership.since < entry.since_min)
+            had.emplace_back(member.slot, entry.number);
           if (entry.is_for(membership)) shares.push_back({member.slot, entry.rank, entry.number, job, &run, &entry});
         }
       }
@@ -337,7 +342,8 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
     const bool again = previous != nullptr && previous->slot == share.slot && previous->number == share.number;
     previous = &share;
     if (again) continue;
-    if (share.entry->since_min != 0 && std::find(had.begin(), had.end(), std::pair(share.slot, share.number)) != had.end()) continue;
+    if (share.entry->since_min != 0 && std::find(had.begin(), had.end(), std::pair(share.slot, share.number)) != had.end())
+      continue;
     sink_.push(share.slot, share.job->stream->key.ns, lane_entry(*share.run, *share.entry));
   }
 }
@@ -359,7 +365,8 @@ void Fanout::step(Job& job, std::size_t& budget) {
       ++direct_sends_;
       direct_events_ += run.entries.size();
       const std::ptrdiff_t sent = sink_.send(member.slot, block);
-      if (sent >= 0 && static_cast<std::size_t>(sent) < block.size()) short_send(job, run, member.slot, static_cast<std::size_t>(sent));
+      if (sent >= 0 && static_cast<std::size_t>(sent) < block.size())
+        short_send(job, run, member.slot, static_cast<std::size_t>(sent));
     }
   }
 }
@@ -429,55 +436,66 @@ void Fanout::close(Job& job) {
   for (const PublicationPtr& publication : job.publications) sink_.served(*publication);
 }
 
-bool Fanout::hold(hub::Stream& stream, const hub::Room& room, hub::ClassKey key, const Pending& pending, std::uint32_t every_ms, Now now) {
-  std::string name = std::to_string(stream.index) + '/' + std::to_string(key.wish) + '/' + std::to_string(key.form) + '/' + room.name;
-  Held& held = held_[std::move(name)];
-  const bool due = held.stream == nullptr || (held.newest.empty() && held.due_ms <= now.monotonic_ms);
+static std::string held_name(const hub::Stream& stream, const hub::Room& room) {
+  return std::to_string(stream.index) + '/' + room.name;
+}
+
+void Fanout::supersede(const hub::Stream& stream, const hub::Room& room, const Publication& value) {
+  const auto held = held_.find(held_name(stream, room));
+  if (held == held_.end()) return;
+  for (Held::Class& c : held->second.classes) {
+    if (c.newest.empty() || !passes(stream.key.ns, c.key.wish, value)) continue;
+    std::erase_if(c.newest,
+                  [&](const PublicationPtr& p) { return p->event == value.event && p->latest_key == value.latest_key; });
+  }
+}
+
+bool Fanout::hold(hub::Stream& stream, const hub::Room& room, hub::ClassKey key, const Pending& pending, std::uint32_t every_ms,
+                  Now now) {
+  Held& held = held_[held_name(stream, room)];
   if (held.stream == nullptr) {
     held.stream = &stream;
     held.room = room.name;
-    held.key = key;
-    held.every_ms = every_ms;
   }
-  if (due) {  // the first of an interval leaves at once
-    held.due_ms = now.monotonic_ms + every_ms;
+  auto c = std::find_if(held.classes.begin(), held.classes.end(), [&](const Held::Class& other) { return other.key == key; });
+  if (c == held.classes.end() ||
+      (c->newest.empty() && c->due_ms <= now.monotonic_ms)) {  // the first of an interval leaves at once
+    if (c == held.classes.end()) c = held.classes.insert(c, {key, every_ms, 0, {}});
+    c->due_ms = now.monotonic_ms + every_ms;
     return false;
   }
-  std::erase_if(held.newest, [&](const PublicationPtr& p) {
-    return p->event == pending.publication->event && p->latest_key == pending.publication->latest_key;
-  });
-  held.newest.push_back(pending.publication);
+  c->newest.push_back(pending.publication);
   return true;
 }
 
 void Fanout::release_held(Now now) {
   for (auto it = held_.begin(); it != held_.end();) {
     Held& held = it->second;
-    if (held.due_ms > now.monotonic_ms) {
-      ++it;
-      continue;
-    }
-    if (held.newest.empty()) {
+    std::erase_if(held.classes, [&](const Held::Class& c) { return c.due_ms <= now.monotonic_ms && c.newest.empty(); });
+    if (held.classes.empty()) {
       held_.erase(it++);
       continue;
     }
     State& s = state(*held.stream);
-    for (PublicationPtr& publication : held.newest) {
-      Pending pending;
-      pending.number = ++number_;
-      if (publication->rooms.size() == 1) {
-        pending.publication = std::move(publication);
-      } else {
-        auto single = std::make_shared<Publication>(*publication);
-        single->rooms = {held.room};
-        pending.publication = std::move(single);
+    for (Held::Class& c : held.classes) {
+      if (c.due_ms > now.monotonic_ms) continue;
+      for (PublicationPtr& publication : c.newest) {
+        Pending pending;
+        pending.number = ++number_;
+        if (publication->rooms.size() == 1) {
+          pending.publication = std::move(publication);
+        } else {
+          auto single = std::make_shared<Publication>(*publication);
+          single->rooms = {held.room};
+          pending.publication = std::move(single);
+        }
+        pending.only = c.key;
+        s.pending.push_back(std::move(pending));
       }
-      pending.only = held.key;
-      s.pending.push_back(std::move(pending));
+      c.newest.clear();
+      c.due_ms = now.monotonic_ms + c.every_ms;
+      queue(*held.stream, s, now);
     }
-    held.newest.clear();
-    held.due_ms = now.monotonic_ms + held.every_ms;
-    queue(*held.stream, s, now);
     ++it;
   }
 }

@@ -23,7 +23,8 @@ namespace sparc::fanout {
 class Renderer {
  public:
   virtual ~Renderer() = default;
-  virtual void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) = 0;
+  virtual void append_publication(std::string& out, std::uint16_t form, const Publication& publication,
+                                  std::string_view room) = 0;
   virtual void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) = 0;
 };
 
@@ -51,8 +52,8 @@ class Sink {
 
 /// How a namespace's streams are served.
 struct StreamSettings {
-  std::uint8_t priority = 0;        // lower goes first
-  std::uint32_t batch_ms = 0;       // a publication may wait so long for others
+  std::uint8_t priority = 0;   // lower goes first
+  std::uint32_t batch_ms = 0;  // a publication may wait so long for others
 };
 
 /// Numbers the publications of one shard, groups those of a turn into one block per class of subscribers and sends it.
@@ -63,7 +64,8 @@ struct StreamSettings {
 /// Thread:  confined to the shard.
 class Fanout {
  public:
-  Fanout(hub::Hub& hub, Renderer& renderer, const Wishes& wishes, Sink& sink, FrameAccount& account, std::vector<StreamSettings> settings);
+  Fanout(hub::Hub& hub, Renderer& renderer, const Wishes& wishes, Sink& sink, FrameAccount& account,
+         std::vector<StreamSettings> settings);
   ~Fanout();
 
   /// Queues for the end of the turn. `had`: it was delivered before, without offset, under that number; those who were members then
@@ -109,9 +111,9 @@ class Fanout {
  private:
   struct Pending {
     std::uint64_t number = 0;
-    PublicationPtr publication;               // null: a gap, or a position
-    std::optional<hub::ClassKey> only;        // an interval's turn: this class alone
-    std::optional<Position> position;         // for every member: an epoch begins
+    PublicationPtr publication;         // null: a gap, or a position
+    std::optional<hub::ClassKey> only;  // an interval's turn: this class alone
+    std::optional<Position> position;   // for every member: an epoch begins
     std::uint64_t had = 0;
     session::GapRun gap;
   };
@@ -119,7 +121,7 @@ class Fanout {
     session::Entry::Kind kind = session::Entry::Kind::publication;
     std::uint8_t rank = 0;
     std::uint64_t number = 0;
-    std::uint64_t since_min = 0, since_max = UINT64_MAX;   // for members who joined within
+    std::uint64_t since_min = 0, since_max = UINT64_MAX;  // for members who joined within
     std::uint32_t begin = 0, size = 0;
     std::int64_t expires_ms = 0;
     PublicationPtr publication;
@@ -133,18 +135,18 @@ class Fanout {
     hub::Room* room = nullptr;
     hub::Group* group = nullptr;
     std::string block;
-    Frame frame;                // of `block`, made when a lane needs it
+    Frame frame;  // of `block`, made when a lane needs it
     std::vector<RunEntry> entries;
-    bool direct = true;         // false: has exceptions or gaps, every member by its lane
+    bool direct = true;  // false: has exceptions or gaps, every member by its lane
   };
   struct Job {
     std::uint64_t id = 0;
     hub::Stream* stream = nullptr;
     std::uint8_t priority = 0;
-    Position last;              // of the last numbered publication in it
+    Position last;  // of the last numbered publication in it
     std::vector<ClassRun> runs;
     std::vector<PublicationPtr> publications;
-    std::vector<hub::Room*> rooms;   // whose cursors it holds
+    std::vector<hub::Room*> rooms;  // whose cursors it holds
     std::size_t run_at = 0, member_at = 0;
   };
   struct State {
@@ -152,28 +154,34 @@ class Fanout {
     std::unique_ptr<Job> job;
     Position received, served;
     std::int64_t grown_ms = 0;
-    std::int64_t due_ms = 0;    // of a batch
-    bool queued = false;        // in waiting_
+    std::int64_t due_ms = 0;  // of a batch
+    bool queued = false;      // in waiting_
   };
   struct Hot {
     std::uint64_t direct_after = 0;
     std::uint64_t touched_turn = 0;
     std::uint32_t touches = 0;
   };
-  struct Held {
+  struct Held {  // values of a room that wait for the intervals of its classes
+    struct Class {
+      hub::ClassKey key;
+      std::uint32_t every_ms = 0;
+      std::int64_t due_ms = 0;
+      std::vector<PublicationPtr> newest;  // one per latest key
+    };
     hub::Stream* stream = nullptr;
     std::string room;
-    hub::ClassKey key;
-    std::uint32_t every_ms = 0;
-    std::int64_t due_ms = 0;
-    std::vector<PublicationPtr> newest;  // one per latest key
+    std::vector<Class> classes;
   };
 
   State& state(const hub::Stream& stream);
   Hot& hot(std::uint32_t slot);
   void queue(hub::Stream& stream, State& s, Now now);
   void release_held(Now now);
-  bool hold(hub::Stream& stream, const hub::Room& room, hub::ClassKey key, const Pending& pending, std::uint32_t every_ms, Now now);
+  /// What waits for classes that are to see `value` is older, also where nobody is in them now: who comes has the newer one already.
+  void supersede(const hub::Stream& stream, const hub::Room& room, const Publication& value);
+  bool hold(hub::Stream& stream, const hub::Room& room, hub::ClassKey key, const Pending& pending, std::uint32_t every_ms,
+            Now now);
   void open(hub::Stream& stream, State& s, Now now);
   void render_pending(Job& job, const Pending& pending, Now now);
   void render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now);
@@ -195,7 +203,7 @@ class Fanout {
   const Wishes& wishes_;
   Sink& sink_;
   FrameAccount& account_;
-  std::vector<StreamSettings> settings_;   // by namespace
+  std::vector<StreamSettings> settings_;  // by namespace
 
   std::uint64_t number_ = 0;
   std::uint64_t turn_ = 0;
@@ -203,15 +211,15 @@ class Fanout {
   std::uint64_t renderings_ = 0;
   std::uint64_t direct_sends_ = 0;
   std::uint64_t direct_events_ = 0;
-  std::vector<std::unique_ptr<State>> states_;   // by Stream::index
-  std::vector<hub::Stream*> waiting_;            // with pending publications and no open job
-  std::vector<hub::Stream*> open_;               // with an open job, by priority
-  std::vector<Hot> hot_;                         // by slot
-  absl::flat_hash_map<const hub::Group*, std::size_t> run_index_;   // of the job being opened
+  std::vector<std::unique_ptr<State>> states_;                     // by Stream::index
+  std::vector<hub::Stream*> waiting_;                              // with pending publications and no open job
+  std::vector<hub::Stream*> open_;                                 // with an open job, by priority
+  std::vector<Hot> hot_;                                           // by slot
+  absl::flat_hash_map<const hub::Group*, std::size_t> run_index_;  // of the job being opened
   // of the publication being rendered
   std::optional<protocol::FieldValues> values_;
   absl::flat_hash_map<std::uint32_t, bool> passed_;
-  std::vector<std::pair<std::uint16_t, std::string>> rendered_;     // by form
+  std::vector<std::pair<std::uint16_t, std::string>> rendered_;  // by form
   std::string position_;
   absl::flat_hash_map<std::string, Held> held_;
 };

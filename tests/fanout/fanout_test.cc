@@ -15,8 +15,8 @@ namespace {
 /// Connections that take what they are given, into one text each: `id@room `, `=epoch/offset `, `gap `.
 struct Peers final : Renderer, Wishes, Sink {
   std::map<std::uint32_t, std::string> got;
-  std::map<std::uint32_t, std::size_t> takes;   // what a socket takes of the next block; absent: all
-  std::map<std::uint32_t, std::string> rest;    // of an entry that was begun
+  std::map<std::uint32_t, std::size_t> takes;  // what a socket takes of the next block; absent: all
+  std::map<std::uint32_t, std::string> rest;   // of an entry that was begun
   std::vector<std::string> served_ids;
   protocol::FilterVocabulary words;
   protocol::Wish everything, incidents, every_second;
@@ -36,7 +36,9 @@ struct Peers final : Renderer, Wishes, Sink {
   void append_position(std::string& out, std::uint16_t, NamespaceId, const Position& p) override {
     out += '=' + p.epoch + '/' + std::to_string(p.offset) + ' ';
   }
-  const protocol::Wish& wish(NamespaceId, std::uint32_t id) const override { return id == 0 ? everything : id == 1 ? incidents : every_second; }
+  const protocol::Wish& wish(NamespaceId, std::uint32_t id) const override {
+    return id == 0 ? everything : id == 1 ? incidents : every_second;
+  }
   const protocol::FilterVocabulary& vocabulary(NamespaceId) const override { return words; }
   std::ptrdiff_t send(std::uint32_t slot, std::string_view block) override {
     std::size_t taken = block.size();
@@ -51,7 +53,8 @@ struct Peers final : Renderer, Wishes, Sink {
     got[slot] += block.bytes().substr(begin, end - begin);
   }
   void push(std::uint32_t slot, NamespaceId, session::Entry entry) override {
-    got[slot] += entry.kind == session::Entry::Kind::gap ? std::string("gap ") : std::string(entry.block.bytes().substr(entry.begin, entry.size));
+    got[slot] += entry.kind == session::Entry::Kind::gap ? std::string("gap ")
+                                                         : std::string(entry.block.bytes().substr(entry.begin, entry.size));
   }
   void served(const Publication& publication) override { served_ids.push_back(publication.id); }
 };
@@ -81,7 +84,9 @@ struct World {
     if (offset != 0) p->epoch = std::move(epoch);
     return p;
   }
-  void publish(std::string id, std::vector<std::string> rooms, std::uint64_t offset = 0) { fanout.publish(*stream, event(std::move(id), std::move(rooms), offset), now); }
+  void publish(std::string id, std::vector<std::string> rooms, std::uint64_t offset = 0) {
+    fanout.publish(*stream, event(std::move(id), std::move(rooms), offset), now);
+  }
   void run(std::size_t slice = 1'000) {
     while (fanout.run(now, slice) == Fanout::Run::more) {
     }
@@ -155,7 +160,8 @@ TEST(Fanout, MembersWhoJoinOrLeaveAtAnyBoundaryOfSlicesGetWhatIsTheirs) {
         w.publish("b", {"r"});
         w.run(slice);
         for (std::uint32_t slot = 1; slot <= members; ++slot) {
-          if (slot != leaver) EXPECT_EQ(w.peers.got[slot], "a@r b@r ") << "slice " << slice << " boundary " << boundary << " leaver " << leaver;
+          if (slot != leaver)
+            EXPECT_EQ(w.peers.got[slot], "a@r b@r ") << "slice " << slice << " boundary " << boundary << " leaver " << leaver;
         }
         EXPECT_EQ(w.peers.got[leaver], before);
         EXPECT_EQ(w.peers.got[100], "b@r ") << "what was published before it joined is not for it";
@@ -304,6 +310,29 @@ TEST(Fanout, LatestEventsOfAnIntervalLeaveNewestPerKeyWhenItIsOver) {
   w.now.monotonic_ms += 5'000;
   w.run();
   EXPECT_FALSE(w.fanout.next_due().has_value());
+}
+
+TEST(Fanout, AValueThatWaitsForItsIntervalIsForgottenWhenANewerOneComesThoughNobodyIsInItsClass) {
+  World w;
+  w.join(1, "r", {2, 0});
+  w.join(2, "r");
+  auto metric = [&](std::string id) {
+    auto p = std::make_shared<Publication>(*w.event(std::move(id), {"r"}));
+    p->policy.latest = true;
+    p->latest_key = "cpu";
+    w.fanout.publish(*w.stream, p, w.now);
+    w.run();
+  };
+  metric("cpu1");
+  metric("cpu2");
+  w.leave(1, "r");
+  metric("cpu3");
+  w.join(3, "r", {2, 0});  // and is given cpu3 by its join
+  w.now.monotonic_ms += 5'000;
+  w.run();
+  EXPECT_EQ(w.peers.got[1], "cpu1@r ");
+  EXPECT_EQ(w.peers.got[2], "cpu1@r cpu2@r cpu3@r ");
+  EXPECT_EQ(w.peers.got[3], "") << "cpu2 is older than what it has";
 }
 
 TEST(Fanout, ARoomThatEmptiesWhileItsFanOutIsOpenGoesWhenItCloses) {
