@@ -144,7 +144,13 @@ void Shard::reevaluate(ConnectionId id, Connection& c) {
       idle_streams_.push_back(stream.index);
       evicted.push_back(room);
     }
-    if (may_stay) add_identity_rooms(id.slot, c, state);
+    if (may_stay) {
+      const auto before = rooms_of(state);
+      add_identity_rooms(id.slot, c, state);
+      std::vector<std::string> fresh = rooms_of(state);
+      std::erase_if(fresh, [&](const std::string& room) { return std::find(before.begin(), before.end(), room) != before.end(); });
+      send_latest(id, state.ns, std::move(fresh));
+    }
     if (evicted.empty()) continue;
     counters_->evicted_rooms.add(evicted.size());
     parts_.host.audit("rooms taken away", session.identity, ns);

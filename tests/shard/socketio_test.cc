@@ -137,6 +137,23 @@ TEST(SocketIo, ATokenThatIsAboutToExpireIsSaidBehindConnect) {
   EXPECT_TRUE(any_has(got, "token_expiring"));
 }
 
+TEST(SocketIo, ARoomThatARefreshBringsComesWithItsNewestValues) {
+  Settings settings = socketio_settings();
+  settings.namespaces[0].events = {{"level", {}, false, true, {}, 0}};
+  protocol::ViewInput refresh;
+  refresh.event = "refresh";
+  refresh.action = protocol::ViewInput::Action::refresh;
+  settings.views[0].inputs.push_back(refresh);
+  Node node(std::move(settings));
+  (void)node.publish("alerts", {"tenant:t/role:operator"}, "level", "\"for operators\"");
+  const ConnectionId id = open_websocket(node);
+  EXPECT_FALSE(any_has(node.messages(id), "for operators"));
+  const std::string token =
+      auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{"u", "t", {}, {"operator"}, 0}, node.now));
+  node.say(id, R"(42/alerts,["refresh",{"token":")" + token + R"("}])");
+  EXPECT_TRUE(any_has(node.messages(id), "for operators"));
+}
+
 TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
   Settings settings = socketio_settings();
   settings.limits.control_lane_bytes_max = 4'096;
