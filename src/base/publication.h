@@ -54,8 +54,7 @@ struct Publication {
   std::int64_t timestamp_ms = 0;         // Unix milliseconds, when it was accepted
   DeliveryPolicy policy;
   std::string latest_key;                // the payload's key where policy.latest; may be empty
-  std::vector<std::uint64_t> except;     // packed connection ids that do not get it (of the shard `except_shard`)
-  std::uint16_t except_shard = 0;
+  std::vector<std::string> except;       // public ids of connections that do not get it
   std::uint16_t timestamp_us = 0;        // of timestamp_ms: 0 to 999; on this node only, for the measure of its delay
   std::uint64_t offset = 0;              // 0: not numbered
   std::string epoch;                     // of the stream, where numbered
@@ -64,6 +63,7 @@ struct Publication {
   [[nodiscard]] std::size_t bytes() const {
     std::size_t size = sizeof(Publication) + tenant.size() + event.size() + data.size() + more_args.size() + id.size() + 64;
     for (const auto& room : rooms) size += room.size() + sizeof(std::string);
+    for (const auto& connection : except) size += connection.size() + sizeof(std::string);
     for (const auto& a : attachments) size += a.size() + sizeof(std::string);
     return size;
   }

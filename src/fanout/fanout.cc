@@ -10,15 +10,6 @@ namespace sparc::fanout {
 
 using session::Entry;
 
-namespace {
-
-bool excepted(const Publication& publication, std::uint32_t slot) {
-  return std::any_of(publication.except.begin(), publication.except.end(),
-                     [&](std::uint64_t packed) { return ConnectionId::unpack(packed).slot == slot; });
-}
-
-}  // namespace
-
 Fanout::Fanout(hub::Hub& hub, Renderer& renderer, const Wishes& wishes, Sink& sink, FrameAccount& account,
                std::vector<StreamSettings> settings)
     : hub_(hub), renderer_(renderer), wishes_(wishes), sink_(sink), account_(account), settings_(std::move(settings)) {}
@@ -294,6 +285,10 @@ void Fanout::append_entry(ClassRun& run, const Pending& pending, std::uint8_t ra
   run.entries.push_back(std::move(entry));
 }
 
+bool Fanout::excepted(const RunEntry& entry, std::uint32_t slot) {
+  return entry.publication && !entry.publication->except.empty() && sink_.excepted(slot, *entry.publication);
+}
+
 void Fanout::mark_and_share(const std::vector<Job*>& opened) {
   std::size_t runs = 0;
   for (const Job* job : opened) runs += job->runs.size();
@@ -326,7 +321,7 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
         membership.handled_job = job->id;
         hot(member.slot).direct_after = UINT64_MAX;
         for (const RunEntry& entry : run.entries) {
-          if (entry.publication && excepted(*entry.publication, member.slot)) continue;
+          if (excepted(entry, member.slot)) continue;
           if (entry.kind == Entry::Kind::publication && membership.since < entry.since_min)
             had.emplace_back(member.slot, entry.number);
           if (entry.is_for(membership)) shares.push_back({member.slot, entry.rank, entry.number, job, &run, &entry});
@@ -406,7 +401,7 @@ bool Fanout::by_lane(const Job& job, ClassRun& run, hub::Member member) {
   membership.handled_job = job.id;
   for (const RunEntry& entry : run.entries) {
     if (!entry.is_for(membership)) continue;
-    if (entry.publication && excepted(*entry.publication, member.slot)) continue;
+    if (excepted(entry, member.slot)) continue;
     sink_.push(member.slot, job.stream->key.ns, lane_entry(run, entry));
   }
   return true;

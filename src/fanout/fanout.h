@@ -44,6 +44,8 @@ class Sink {
   virtual std::ptrdiff_t send(std::uint32_t slot, std::string_view block) = 0;
   /// The socket took `begin` bytes of an entry that ends at `end`: the rest goes before anything else.
   virtual void begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uint32_t end) = 0;
+  /// The publication names it among those that do not get it.
+  [[nodiscard]] virtual bool excepted(std::uint32_t slot, const Publication& publication) = 0;
   /// For the connection's lane; it is flushed at the end of the turn.
   virtual void push(std::uint32_t slot, NamespaceId ns, session::Entry entry) = 0;
   /// Every member of the shard was served, or has it in its lane.
@@ -190,6 +192,7 @@ class Fanout {
   /// Into position_; false: on that wire positions are not told.
   [[nodiscard]] bool render_position(std::uint16_t form, NamespaceId ns, const Position& position);
   void append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank);
+  [[nodiscard]] bool excepted(const RunEntry& entry, std::uint32_t slot);
   void append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now);
   void mark_and_share(const std::vector<Job*>& opened);
   void step(Job& job, std::size_t& budget);

@@ -80,6 +80,7 @@ struct Publish {
   std::string data;  // JSON; empty: absent (published as null)
   std::string more_args;
   std::vector<std::string> attachments;
+  std::vector<std::string> except;  // connection ids
   std::string publication_id;  // empty: the server makes one
   std::string tenant;          // "tenantId": for user: and org: rooms; empty: not said
 };
@@ -92,6 +93,7 @@ struct Handle {
 struct Result {
   std::string call_id;
   std::string data;        // JSON; empty: none
+  std::vector<std::string> attachments;
   std::string error_code;  // empty: no error
   std::string error_message;
 };

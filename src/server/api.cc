@@ -58,6 +58,14 @@ std::expected<shard::PublishRequest, Fault> publication_of(std::string_view obje
   while (fields.next()) {
     if (!json::read_string(fields.key, key)) return bad("a field name is no valid string");
     auto text = [&](std::string& into) { return json::read_string(fields.value, into); };
+    auto texts = [&](std::vector<std::string>& into) {
+      if (json::kind_of(fields.value) != json::Kind::array) return false;
+      json::Walker items(fields.value);
+      while (items.next()) {
+        if (!json::read_string(items.value, into.emplace_back())) return false;
+      }
+      return true;
+    };
     if (key == "namespace") {
       if (!text(out.ns)) return bad("\"namespace\" must be a string");
     } else if (key == "event") {
@@ -75,11 +83,9 @@ std::expected<shard::PublishRequest, Fault> publication_of(std::string_view obje
     } else if (key == "rooms") {
       if (rooms_seen) return bad("\"room\" and \"rooms\" exclude each other");
       rooms_seen = true;
-      if (json::kind_of(fields.value) != json::Kind::array) return bad("\"rooms\" must be an array of strings");
-      json::Walker rooms(fields.value);
-      while (rooms.next()) {
-        if (!json::read_string(rooms.value, out.rooms.emplace_back())) return bad("\"rooms\" must be an array of strings");
-      }
+      if (!texts(out.rooms)) return bad("\"rooms\" must be an array of strings");
+    } else if (key == "except") {
+      if (!texts(out.except)) return bad("\"except\" must be an array of connection ids");
     } else if (key == "args") {
       if (json::kind_of(fields.value) != json::Kind::array) return bad("\"args\" must be an array");
       out.more_args = json::trimmed(fields.value.substr(1, fields.value.size() - 2));

@@ -326,6 +326,7 @@ void Node::service_result(IoThread& from, ConnectionId id, protocol::Result resu
   run_on_zero(from, [this, key = client_key(from.index(), id), result = std::move(result)](IoThread& home) mutable {
     broker::ServiceAnswer answer;
     answer.data = std::move(result.data);
+    answer.attachments = std::move(result.attachments);
     if (!result.error_code.empty()) {
       Code code = Code::INTERNAL;
       for (int c = 0; c <= static_cast<int>(Code::INTERNAL); ++c) {
@@ -387,7 +388,7 @@ void Node::invoke(broker::InstanceId instance, const broker::ServiceCall& call, 
     event.tenant = call.tenant;
     return found->second(std::move(event), [this, instance, id = call.id](shard::EventAnswer answer) {
       run_on(0, [this, instance, id, answer = std::move(answer)](IoThread& home) mutable {
-        router_.result(instance, id, {std::move(answer.data), std::move(answer.fault)}, home.now());
+        router_.result(instance, id, {std::move(answer.data), std::move(answer.fault), std::move(answer.attachments)}, home.now());
       });
     });
   }
@@ -400,7 +401,7 @@ void Node::invoke(broker::InstanceId instance, const broker::ServiceCall& call, 
 
 void Node::answer(const broker::ServiceCall& call, broker::ServiceAnswer answer) {
   run_on_at_once(call.shard, [id = connection_of(call.connection), request = call.request, answer = std::move(answer)](IoThread& there) mutable {
-    there.shard().answer_event(id, request, {std::move(answer.data), std::move(answer.fault)});
+    there.shard().answer_event(id, request, {std::move(answer.data), std::move(answer.fault), std::move(answer.attachments)});
   });
 }
 

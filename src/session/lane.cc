@@ -303,7 +303,8 @@ PushResult Lane::give_up_frames() {
 }
 
 PushResult Lane::shed() {
-  if (live_ == 0 || catching_up_) return PushResult::queued;
+  if (catching_up_) return give_up_refill();
+  if (live_ == 0) return PushResult::queued;
   if (settings_.policy == LanePolicy::catch_up) return give_up_frames();
   if (settings_.policy == LanePolicy::disconnect) return PushResult::overflow;
   const std::size_t kept = settings_.bytes_max;
@@ -311,6 +312,48 @@ PushResult Lane::shed() {
   const PushResult result = overflow();
   settings_.bytes_max = kept;
   return result;
+}
+
+bool Lane::sheddable() const {
+  if (catching_up_) return first_refill() != npos;
+  std::size_t publications = 0;
+  for (std::size_t i = 0; i < entries_.size() && publications < 2; ++i) {
+    const Entry& entry = entries_[i];
+    if (entry.kind == Entry::Kind::notice && publications == 0 && settings_.policy != LanePolicy::catch_up) return false;
+    if (entry.kind != Entry::Kind::publication) continue;
+    if (settings_.policy != LanePolicy::catch_up) {
+      ++publications;  // the newest stays
+    } else if (entry.publication->offset != 0) {
+      return true;
+    }
+  }
+  return publications > 1;
+}
+
+std::size_t Lane::first_refill() const {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].refill && entries_[i].publication) return i;
+  }
+  return npos;
+}
+
+PushResult Lane::give_up_refill() {
+  const std::size_t first = first_refill();
+  if (first == npos) return PushResult::queued;
+  begin_catch_up({entries_[first].publication->epoch, entries_[first].publication->offset - 1});
+  for (std::size_t i = first; i < entries_.size(); ++i) {
+    // What was trimmed will be said again where it is read again.
+    const bool again = entries_[i].refill || (entries_[i].kind == Entry::Kind::gap && entries_[i].gap->reason == GapReason::trimmed);
+    if (again) remove_at(i);
+  }
+  trim_removed();
+  return PushResult::catch_up;
+}
+
+std::size_t Lane::behind_bytes() const {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < behind_.size(); ++i) size += cost(behind_[i]);
+  return size;
 }
 
 std::size_t Lane::next(std::size_t from, std::int64_t now_ms) {

@@ -12,9 +12,10 @@ constexpr std::int32_t picked_committed = -3, picked_control = -2, picked_invoke
 }  // namespace
 
 bool Outbox::push_control(Frame frame, std::size_t bytes_max) {
+  const std::size_t before = control_bytes_;
   control_bytes_ += frame.size();
   control_.push_back(std::move(frame));
-  return control_bytes_ <= bytes_max;
+  return before <= bytes_max;
 }
 
 bool Outbox::push_invoke(Frame frame, std::size_t bytes_max) {

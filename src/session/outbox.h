@@ -77,8 +77,10 @@ class Lane {
   /// The lane is level with the stream: what waited behind the refill follows.
   void end_catch_up();
   void push_gap(GapRun gap) { add_gap(entries_, std::move(gap)); }
-  /// Gives up what waits as an overflow would, to make room for other lanes.
+  /// Gives up what waits as an overflow would, to make room for other lanes; of a refill what history can give again.
   [[nodiscard]] PushResult shed();
+  /// Whether `shed` would make room.
+  [[nodiscard]] bool sheddable() const;
 
   [[nodiscard]] bool catching_up() const { return catching_up_; }
   [[nodiscard]] bool reading() const { return reading_; }
@@ -91,6 +93,8 @@ class Lane {
   [[nodiscard]] bool has_frames() const { return live_ != 0; }
   [[nodiscard]] bool idle() const { return live_ == 0 && !catching_up_ && behind_.empty(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  /// Of what waits behind a refill.
+  [[nodiscard]] std::size_t behind_bytes() const;
   [[nodiscard]] const LaneSettings& settings() const { return settings_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
@@ -110,6 +114,8 @@ class Lane {
   void push_behind(Entry entry);
   [[nodiscard]] PushResult overflow();
   [[nodiscard]] PushResult give_up_frames();
+  [[nodiscard]] PushResult give_up_refill();
+  [[nodiscard]] std::size_t first_refill() const;
   void drop_front();
   void put_first(Entry entry);
   void put_first(GapRun gap);
@@ -139,7 +145,8 @@ class GapRenderer {
 /// Control lane first, then the namespaces' lanes by priority; what the socket has begun goes before everything.
 class Outbox {
  public:
-  /// False when the control lane is over `bytes_max`: the connection is to be closed.
+  /// False when what waited before was over `bytes_max` already: the connection is to be closed. One message, however large, is none
+  /// that the peer does not read.
   [[nodiscard]] bool push_control(Frame frame, std::size_t bytes_max);
   /// Invokes of a service: behind control, before every namespace. False: over `bytes_max`, the connection is to be closed.
   [[nodiscard]] bool push_invoke(Frame frame, std::size_t bytes_max);

@@ -300,7 +300,7 @@ std::int64_t Shard::end_of_turn() {
   timers_.advance(now_.monotonic_ms, [this](std::uint64_t token) { on_timer(ConnectionId::unpack(token)); });
   if (now_.monotonic_ms - last_tick_ms_ >= 1000) {
     last_tick_ms_ = now_.monotonic_ms;
-    shed_if_over_budget();
+    counters_->outbox_bytes.set(frames_.bytes);
     constexpr std::int64_t lease_idle_ms = 600'000;
     absl::erase_if(leases_, [&](const auto& item) { return now_.monotonic_ms - item.second.used_ms > lease_idle_ms && !item.second.asked; });
   }
@@ -324,6 +324,7 @@ std::int64_t Shard::end_of_turn() {
     remove(id, *c, "connection closed");
   }
   if (!idle_streams_.empty()) release_idle_streams();
+  shed_if_over_budget();
   more = more || !dirty_.empty() || !refills_.empty() || !broken_.empty();
   if (more) return 0;
   std::int64_t due = std::min({timers_.next_deadline(), engine_io_.next_deadline(), last_tick_ms_ + 1000});

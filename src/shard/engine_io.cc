@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::size_t sid_characters = 20;
 constexpr std::string_view text_type = "text/plain; charset=UTF-8";
+constexpr std::string_view refused_for_now =
+    "too many handshakes (limits.address_handshakes, limits.node_handshakes), or the server is restarting";
+constexpr std::string_view too_many_sessions = "too many sessions (limits.engine_sessions_max)";
 
 /// One frame of a server, at the beginning of `bytes`; the frame is whole.
 struct FrameView {
@@ -133,11 +136,8 @@ void EngineIo::respond(const Poll& poll, std::uint16_t status, std::string_view 
 std::string EngineIo::reply_of(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body) const {
   std::vector<Header> headers;
   if (status == 200) headers.push_back({"Cache-Control", "no-store"});
-  if (!poll.origin.empty()) {
-    headers.push_back({"Access-Control-Allow-Origin", poll.origin});
-    headers.push_back({"Access-Control-Allow-Credentials", "true"});
-    headers.push_back({"Vary", "Origin"});
-  }
+  append_cors(headers, poll);
+  if (!poll.origin.empty()) headers.push_back({"Vary", "Origin"});
   http::Reply reply;
   reply.status = status;
   reply.content_type = type;
@@ -147,6 +147,13 @@ std::string EngineIo::reply_of(const Poll& poll, std::uint16_t status, std::stri
   std::string out;
   http::append_reply(out, reply);
   return out;
+}
+
+// Whoever may come because anybody may does not bring cookies.
+void EngineIo::append_cors(std::vector<Header>& headers, const Poll& poll) const {
+  if (poll.origin.empty()) return;
+  headers.push_back({"Access-Control-Allow-Origin", poll.named_origin ? std::string_view(poll.origin) : std::string_view("*")});
+  if (poll.named_origin) headers.push_back({"Access-Control-Allow-Credentials", "true"});
 }
 
 void EngineIo::respond_error(const Poll& poll, const Refusal& refusal) {
@@ -201,20 +208,23 @@ std::string EngineIo::open_packet(const EngineSession& s, bool upgrades) const {
 
 void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http::Request& request) {
   Connection& c = *shard_.find(http);
-  Poll poll{http, exchange, {}, {}, request.keep_alive && !shard_.draining_};
+  Poll poll;
+  poll.http = http;
+  poll.exchange = exchange;
+  poll.keep_alive = request.keep_alive && !shard_.draining_;
   if (const auto origin = request.header("origin")) {
     if (!shard_.origin_allowed(request)) {
       return respond_error(poll, {4, "this Origin is not listed in cors_origins (CORS_ORIGINS)"});
     }
     poll.origin = *origin;
+    poll.named_origin = shard_.origin_named(request);
   }
   shard_.parts_.host.access({c.peer.address, request.path, {}, {}, 200});
   if (request.method == "OPTIONS") {
-    std::vector<Header> headers{{"Vary", "Origin, Access-Control-Request-Headers"},
-                                {"Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"}};
-    if (!poll.origin.empty())
-      headers.insert(headers.begin(),
-                     {{"Access-Control-Allow-Origin", poll.origin}, {"Access-Control-Allow-Credentials", "true"}});
+    std::vector<Header> headers;
+    append_cors(headers, poll);
+    headers.push_back({"Vary", "Origin, Access-Control-Request-Headers"});
+    headers.push_back({"Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"});
     if (const auto wanted = request.header("access-control-request-headers"))
       headers.push_back({"Access-Control-Allow-Headers", *wanted});
     http::Reply reply;
@@ -228,13 +238,12 @@ void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http:
   if (const auto refusal = verify(request, false, session)) return respond_error(poll, *refusal);
   if (!session.valid()) {
     EngineHandshake handshake = handshake_of(c, request);
-    if (shard_.draining_ || shard_.handshake_wait_ms(handshake.peer) != 0) {
+    if (const std::int64_t wait_ms = handshake_wait_ms(handshake.peer); wait_ms != 0) {
       shard_.counters_->handshakes_refused.add();
-      return respond_unavailable(
-          poll, "too many handshakes (limits.address_handshakes, limits.node_handshakes), or the server is restarting");
+      return respond_unavailable(poll, wait_ms, refused_for_now);
     }
     const ConnectionId opened = open(Engine::Transport::polling, std::move(handshake));
-    if (!opened.valid()) return respond_unavailable(poll, "too many sessions (limits.engine_sessions_max)");
+    if (!opened.valid()) return respond_unavailable(poll, 1000, too_many_sessions);
     EngineSession& s = *sessions_.find(opened);
     respond(poll, 200, text_type, open_packet(s, true));
     return schedule(opened, s);
@@ -257,9 +266,12 @@ void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http:
   if (s.engine.writable()) unblock(s);
 }
 
-void EngineIo::respond_unavailable(const Poll& poll, std::string_view why) {
+std::int64_t EngineIo::handshake_wait_ms(const Peer& peer) { return shard_.draining_ ? 1000 : shard_.handshake_wait_ms(peer); }
+
+void EngineIo::respond_unavailable(const Poll& poll, std::int64_t wait_ms, std::string_view why) {
   std::string out;
-  const Header retry[] = {{"Retry-After", "1"}};
+  const std::string seconds = shard_.retry_after(wait_ms);
+  const Header retry[] = {{"Retry-After", seconds}};
   const std::string body = "{\"code\":3,\"message\":" + json_string(why) + "}";
   http::Reply reply;
   reply.status = 503;
@@ -289,14 +301,15 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
   const auto checked = ws::check_upgrade({request.method, 1, request.http_minor, request.headers});
   if (!checked) return refuse(checked.error().status, checked.error().detail);
   EngineHandshake handshake = handshake_of(c, request);
-  const Header retry[] = {{"Retry-After", "1"}};
-  if (!known.valid() && (shard_.draining_ || shard_.handshake_wait_ms(handshake.peer) != 0)) {
-    return refuse(503, "too many handshakes (limits.address_handshakes, limits.node_handshakes), or the server is restarting",
-                  retry);
+  if (const std::int64_t wait_ms = known.valid() ? 0 : handshake_wait_ms(handshake.peer); wait_ms != 0) {
+    const std::string seconds = shard_.retry_after(wait_ms);
+    const Header retry[] = {{"Retry-After", seconds}};
+    return refuse(503, refused_for_now, retry);
   }
   ConnectionId session = known;
   if (!known.valid()) session = open(Engine::Transport::websocket, std::move(handshake));
-  if (!session.valid()) return refuse(503, "too many sessions (limits.engine_sessions_max)", retry);
+  const Header retry[] = {{"Retry-After", "1"}};
+  if (!session.valid()) return refuse(503, too_many_sessions, retry);
   shard_.control_raw(id.slot, c, ws::upgrade_response(checked->key, {}, {}));
   const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
   receiver_options_ = shard_.receiver_options_;

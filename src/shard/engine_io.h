@@ -93,7 +93,8 @@ class EngineIo {
     ConnectionId http;
     std::uint64_t exchange = 0;
     ConnectionId session;
-    std::string origin;  // empty: none was sent
+    std::string origin;         // empty: none was sent
+    bool named_origin = false;  // listed by name, or the server's own
     bool keep_alive = true;
   };
   /// The last answer to a poll of this turn, and what it was made of.
@@ -118,7 +119,10 @@ class EngineIo {
   void respond(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body);
   [[nodiscard]] std::string reply_of(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body) const;
   void respond_error(const Poll& poll, const Refusal& refusal);
-  void respond_unavailable(const Poll& poll, std::string_view why);
+  void respond_unavailable(const Poll& poll, std::int64_t wait_ms, std::string_view why);
+  void append_cors(std::vector<Header>& headers, const Poll& poll) const;
+  /// 0: it may come.
+  [[nodiscard]] std::int64_t handshake_wait_ms(const Peer& peer);
   void text_packet(ConnectionId session, std::string_view text);
   /// Answers the waiting poll with what is queued, then `block`.
   void answer_poll(EngineSession& s, std::string_view block);
@@ -133,7 +137,7 @@ class EngineIo {
 
   Shard& shard_;
   Slab<EngineSession> sessions_;
-  absl::flat_hash_map<std::string, ConnectionId> by_sid_;
+  absl::flat_hash_map<std::string_view, ConnectionId> by_sid_;  // views of the sessions
   absl::flat_hash_map<protocol::socketio::PollId, Poll> polls_;
   absl::flat_hash_map<std::uint64_t, std::vector<protocol::socketio::PollId>> polls_of_;  // by HTTP connection
   protocol::socketio::PollId last_poll_ = 0;

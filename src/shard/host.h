@@ -63,6 +63,7 @@ struct ClientEvent {
 struct EventAnswer {
   std::string data;
   std::optional<Fault> fault;
+  std::vector<std::string> attachments = {};  // what placeholders in `data` name
 };
 
 /// A connection in a namespace, as hooks and lists show it.

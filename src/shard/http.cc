@@ -190,15 +190,28 @@ bool Shard::refuse_late_request(ConnectionId id, Connection& c) {
   return true;
 }
 
+namespace {
+
+bool is_listed(const std::vector<std::string>& list, std::string_view item) { return std::ranges::find(list, item) != list.end(); }
+
+}  // namespace
+
 bool Shard::origin_allowed(const http::Request& request) const {
+  return !request.header("origin") || is_listed(settings_->cors_origins, "*") || origin_named(request);
+}
+
+bool Shard::origin_named(const http::Request& request) const {
   const auto origin = request.header("origin");
-  if (!origin) return true;
-  for (const std::string& allowed : settings_->cors_origins) {
-    if (allowed == "*" || allowed == *origin) return true;
-  }
+  if (!origin) return false;
+  if (is_listed(settings_->cors_origins, *origin)) return true;
   const std::size_t scheme = origin->find("://");
   const auto host = request.header("host");
   return scheme != std::string_view::npos && host && equals_ignoring_case(origin->substr(scheme + 3), *host);
+}
+
+std::string Shard::retry_after(std::int64_t wait_ms) {
+  const auto more = static_cast<std::int64_t>(parts_.entropy.below(static_cast<std::uint64_t>(wait_ms) + 1));
+  return std::to_string((wait_ms + more + 999) / 1000);
 }
 
 void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest) {
@@ -221,8 +234,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     return refuse_upgrade(id, c, error_response(404, Code::BAD_REQUEST, "no WebSocket here; the native protocol is at /ws"));
   }
   const auto refuse_for_now = [&](std::int64_t wait_ms, std::string_view why) {
-    // A delay of each one's own, so that those who are refused together do not come back together.
-    const std::string seconds = std::to_string((wait_ms + static_cast<std::int64_t>(parts_.entropy.below(static_cast<std::uint64_t>(wait_ms) + 1)) + 999) / 1000);
+    const std::string seconds = retry_after(wait_ms);
     const Header retry[] = {{"Retry-After", seconds}};
     refuse_upgrade(id, c, error_response(503, Code::UNAVAILABLE, why, retry));
   };

@@ -59,6 +59,18 @@ void NativeWire::reply_with_attachments(ConnectionId id, Connection& c, std::int
   std::string& message = shard_.json_scratch_;
   message.clear();
   native_codec::append_binary_reply(message, request, data, attached);
+  control_binary(id, c, message);
+}
+
+void NativeWire::reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
+                              std::span<const std::string> attachments) {
+  std::string& message = shard_.json_scratch_;
+  message.clear();
+  native_codec::append_binary_answer(message, request, data, attachments);
+  control_binary(id, c, message);
+}
+
+void NativeWire::control_binary(ConnectionId id, Connection& c, std::string_view message) {
   std::string& frame = shard_.render_;
   frame.clear();
   shard_.append_frame(frame, c.form, message, ws::MessageType::binary);

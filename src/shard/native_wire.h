@@ -16,6 +16,8 @@ class NativeWire final : public Wire {
   void reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) override;
   void reply_with_attachments(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
                               std::string_view attached) override;
+  void reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
+                    std::span<const std::string> attachments) override;
   void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) override;
   void last_words(ConnectionId id, Connection& c, const Fault& fault) override;
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
@@ -33,6 +35,7 @@ class NativeWire final : public Wire {
   void append_gap(std::string& out, std::uint16_t form, NamespaceId ns, const session::GapRun& gap) override;
 
  private:
+  void control_binary(ConnectionId id, Connection& c, std::string_view message);
   Shard& shard_;
 };
 

@@ -100,6 +100,10 @@ void Shard::begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uin
   box.blocked = true;
 }
 
+bool Shard::excepted(std::uint32_t slot, const Publication& publication) {
+  return std::ranges::any_of(publication.except, [&](const std::string& named) { return from_public_id(named) == connections_.id_of(slot); });
+}
+
 void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {
   Connection* c = connections_.at_slot(slot);
   if (c == nullptr || c->phase != Connection::Phase::active || c->slow) return;
@@ -202,8 +206,14 @@ void Shard::flush_dirty() {
   dirty_.erase(dirty_.begin(), dirty_.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
+void Shard::for_each_lane(const std::function<void(const session::Lane&, bool)>& visit) {
+  connections_.for_each([&](ConnectionId, Connection& c) {
+    if (!c.outbox) return;
+    for (const session::Lane& lane : c.outbox->lanes()) visit(lane, c.outbox->blocked);
+  });
+}
+
 void Shard::shed_if_over_budget() {
-  counters_->outbox_bytes.set(frames_.bytes);
   if (frames_.bytes <= settings_->limits.outbox_node_bytes_max) return;
   std::vector<NamespaceId> order;
   for (std::size_t ns = 0; ns < settings_->namespaces.size(); ++ns) order.push_back(static_cast<NamespaceId>(ns));
@@ -211,9 +221,10 @@ void Shard::shed_if_over_budget() {
             [&](NamespaceId a, NamespaceId b) { return settings_->namespaces[a].priority > settings_->namespaces[b].priority; });
   for (const NamespaceId ns : order) {
     connections_.for_each([&](ConnectionId id, Connection& c) {
-      if (!c.outbox || frames_.bytes <= settings_->limits.outbox_node_bytes_max / 10 * 9) return;
+      // What need not wait is sent in the next turn.
+      if (!c.outbox || !c.outbox->blocked || frames_.bytes <= settings_->limits.outbox_node_bytes_max / 10 * 9) return;
       session::Lane* lane = c.outbox->find_lane(ns);
-      if (lane == nullptr || !lane->has_frames()) return;
+      if (lane == nullptr || !lane->sheddable()) return;
       counters_->shed.add();
       const session::PushResult result = lane->shed();
       after_push(id.slot, c, result);

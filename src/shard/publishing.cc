@@ -37,6 +37,10 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
   if (request.rooms.empty() || request.rooms.size() > settings_->limits.publication_rooms_max) {
     return refuse(Code::BAD_REQUEST, "a publication names 1 to " + std::to_string(settings_->limits.publication_rooms_max) + " rooms");
   }
+  if (request.except.size() > settings_->limits.publication_rooms_max) {
+    return refuse(Code::BAD_REQUEST, "\"except\" names " + std::to_string(settings_->limits.publication_rooms_max) +
+                                         " connections at most (limits.publication_rooms_max)");
+  }
   if (!request.tenant.empty() && !valid_id(request.tenant)) return refuse(Code::BAD_REQUEST, "\"tenantId\" is no valid id");
   if (request.data.empty()) request.data = "null";
   if (!request.publication_id.empty() && !protocol::plain_text(request.publication_id, 128)) {
@@ -104,6 +108,7 @@ void Shard::resolve_and_publish(PublishRequest request, NamespaceId ns, std::str
   publication.data = std::move(request.data);
   publication.more_args = std::move(request.more_args);
   publication.attachments = std::move(request.attachments);
+  publication.except = std::move(request.except);
   publication.id = request.publication_id.empty() ? parts_.entropy.token(20) : std::move(request.publication_id);
   publication.timestamp_ms = now_.wall_ms;
   publication.timestamp_us = now_.wall_us;

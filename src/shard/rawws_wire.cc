@@ -169,6 +169,10 @@ void RawWsWire::reply(ConnectionId id, Connection& c, std::int64_t request, std:
   if (--peer.joins_left == 0) joined(id, c);
 }
 
+void RawWsWire::reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view, std::span<const std::string>) {
+  refuse(id, c, request, {Code::INTERNAL, "the answer has attachments, which this connection cannot carry"});
+}
+
 void RawWsWire::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
   RawWsPeer& peer = *c.rawws();
   if (request && std::erase(peer.joins, *request) != 0) {

@@ -42,6 +42,8 @@ class RawWsWire final : public Wire {
   void on_message(ConnectionId id, Connection& c, ws::MessageType type, std::string_view payload) override;
   void welcome(ConnectionId id, Connection& c) override;
   void reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) override;
+  void reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
+                    std::span<const std::string> attachments) override;
   void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) override;
   void last_words(ConnectionId, Connection&, const Fault&) override {}
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;

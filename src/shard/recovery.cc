@@ -69,7 +69,7 @@ void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState
   }
   for (const PublicationPtr& publication : part.entries) {
     const auto rank = seen_in(state, *publication);
-    if (!rank) continue;
+    if (!rank || excepted(slot, *publication)) continue;
     counters_->namespaces[state.ns].replayed.add();
     push_refill(lane, render_entry(c, publication, *rank));
   }

@@ -199,7 +199,10 @@ void Shard::answer_event(ConnectionId id, std::int64_t request, EventAnswer answ
   Connection* c = find(id);
   if (c == nullptr || c->phase != Phase::active) return;
   if (answer.fault) return refuse(id, *c, request, *answer.fault);
-  reply(id, *c, request, answer.data.empty() ? std::string_view("{}") : std::string_view(answer.data));
+  const std::string_view data = answer.data.empty() ? std::string_view("{}") : std::string_view(answer.data);
+  if (answer.attachments.empty()) return reply(id, *c, request, data);
+  c->session->answered(request);
+  wire(*c).reply_binary(id, *c, request, data, answer.attachments);
 }
 
 void Shard::on_presence(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::Presence& presence) {
@@ -244,7 +247,7 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
   if (auto* p = std::get_if<protocol::Publish>(&request.command)) {
     if (!may(Scope::publish, "publish")) return;
     PublishRequest out{std::move(p->ns),        std::move(p->rooms),       std::move(p->event),          std::move(p->data),
-                       std::move(p->more_args), std::move(p->attachments), std::move(p->publication_id), std::move(p->tenant)};
+                       std::move(p->more_args), std::move(p->attachments), std::move(p->except), std::move(p->publication_id), std::move(p->tenant)};
     return publish(std::move(out), &service, [this, id, rid = request.id](PublishAnswer answer) {
       Connection* to = find(id);
       if (to == nullptr || to->phase != Phase::active || !to->session) return;

@@ -51,6 +51,7 @@ struct PublishRequest {
   std::string data;                   // valid JSON; empty: null
   std::string more_args;
   std::vector<std::string> attachments;
+  std::vector<std::string> except;    // public ids of connections that do not get it
   std::string publication_id;         // empty: one is made
   std::string tenant;                 // of user: and org: rooms; empty: the directory is asked
 };
@@ -135,6 +136,10 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
     std::size_t members;
   };
   void for_each_room(const std::function<void(const RoomInfo&)>& visit);
+  /// What waits for connections; whether the socket is full.
+  void for_each_lane(const std::function<void(const session::Lane&, bool blocked)>& visit);
+  /// Of all frames that wait, shared ones once.
+  [[nodiscard]] std::size_t frame_bytes() const { return frames_.bytes; }
 
   [[nodiscard]] const Counters& counters() const { return *counters_; }
   [[nodiscard]] const Settings& settings() const { return *settings_; }
@@ -262,6 +267,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   std::ptrdiff_t send(std::uint32_t slot, std::string_view block) override;
   void begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uint32_t end) override;
   void push(std::uint32_t slot, NamespaceId ns, session::Entry entry) override;
+  [[nodiscard]] bool excepted(std::uint32_t slot, const Publication& publication) override;
   void served(const Publication& publication) override;
   void after_push(std::uint32_t slot, Connection& c, session::PushResult result);
   void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
@@ -283,7 +289,11 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void refuse_upgrade(ConnectionId id, Connection& c, std::string_view response);
   /// The request's Engine.IO session is another shard's: the connection went there with the request and what follows it.
   [[nodiscard]] bool moved_to_session(ConnectionId id, Connection& c, const http::Request& request, std::string_view rest);
+  /// For the header `Retry-After`, in seconds: of each one's own, so that those who are refused together do not come back together.
+  [[nodiscard]] std::string retry_after(std::int64_t wait_ms);
   [[nodiscard]] bool origin_allowed(const http::Request& request) const;
+  /// Listed by name, not by `*`, or the server's own.
+  [[nodiscard]] bool origin_named(const http::Request& request) const;
   /// False: nothing came that says who it is.
   [[nodiscard]] bool authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token);
 

@@ -1,20 +1,18 @@
 #include "shard/socketio_wire.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/json_text.h"
 #include "protocol/json_scan.h"
-#include "protocol/native/request_writer.h"
-#include "protocol/view_subscription.h"
 #include "shard/shard.h"
+#include "shard/socketio_texts.h"
 #include "ws/frame_writer.h"
 
 namespace sparc::shard {
 
 namespace json = protocol::json;
 namespace sio = protocol::socketio;
-using protocol::ViewInput;
+using namespace socketio_texts;
 using Phase = Connection::Phase;
 using What = SocketIoSocket::Waiting::What;
 
@@ -30,45 +28,6 @@ std::string_view refusal_message(const Fault& fault, bool token_missing) {
     case Code::CONNECTION_LIMIT: return "Connection limit exceeded";
     default: return fault.message;
   }
-}
-
-void append_fault_members(std::string& out, const Fault& fault) {
-  out += "\"code\":\"" + std::string(name_of(fault.code)) + "\",\"message\":";
-  append_json_string(out, fault.message);
-  if (fault.retry_after_ms != 0) out += ",\"retryAfterMs\":" + std::to_string(fault.retry_after_ms);
-}
-
-/// `{"message":…,"code":…}`: older clients show the message.
-std::string error_payload(const Fault& fault, std::string_view event = {}) {
-  std::string out = "{";
-  append_fault_members(out, fault);
-  if (!event.empty()) {
-    out += ",\"event\":";
-    append_json_string(out, event);
-  }
-  return out + "}";
-}
-
-constexpr std::size_t pid_characters = 24;  // 124 bits
-
-std::string record_key(std::string_view pid) { return "socketio/" + std::string(pid); }
-
-/// `<epoch>:<offset>`, as clients give it back.
-std::string offset_text(const Position& position) { return position.epoch + ':' + std::to_string(position.offset); }
-
-std::optional<Position> position_of(std::string_view offset) {
-  const std::size_t colon = offset.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || colon > 64) return std::nullopt;
-  Position out{std::string(offset.substr(0, colon)), 0};
-  const std::string_view digits = offset.substr(colon + 1);
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), out.offset);
-  if (digits.empty() || read.ec != std::errc{} || read.ptr != digits.data() + digits.size()) return std::nullopt;
-  return out;
-}
-
-const ViewInput& generic_row() {
-  static const ViewInput row;
-  return row;
 }
 
 }  // namespace
@@ -97,23 +56,36 @@ void SocketIoWire::send(ConnectionId id, Connection& c, const sio::Outgoing& pac
   shard_.control_raw(id.slot, c, frames);
 }
 
-void SocketIoWire::send_event(ConnectionId id, Connection& c, std::string_view event, std::string_view first,
-                              std::string_view more) {
+sio::Outgoing SocketIoWire::event_packet(const Connection& c, std::string_view event, std::string_view first,
+                                         std::span<const std::string> attachments) {
   sio::Outgoing packet;
   packet.nsp = c.sio()->nsp;
   packet.event = event;
   packet.first = first;
-  packet.more = more;
-  send(id, c, packet);
+  packet.attachments = attachments;
+  return packet;
 }
 
-void SocketIoWire::send_ack(ConnectionId id, Connection& c, std::uint64_t ack, std::string_view first) {
+sio::Outgoing SocketIoWire::ack_packet(const Connection& c, std::uint64_t ack, std::string_view first,
+                                       std::span<const std::string> attachments) {
   sio::Outgoing packet;
   packet.type = sio::PacketType::ack;
   packet.nsp = c.sio()->nsp;
   packet.id = ack;
   packet.first = first;
+  packet.attachments = attachments;
+  return packet;
+}
+
+void SocketIoWire::send_event(ConnectionId id, Connection& c, std::string_view event, std::string_view first,
+                              std::string_view more) {
+  sio::Outgoing packet = event_packet(c, event, first, {});
+  packet.more = more;
   send(id, c, packet);
+}
+
+void SocketIoWire::send_ack(ConnectionId id, Connection& c, std::uint64_t ack, std::string_view first) {
+  send(id, c, ack_packet(c, ack, first, {}));
 }
 
 std::shared_ptr<const protocol::View> SocketIoWire::view_of(const EngineHandshake& handshake, std::string_view nsp) {
@@ -149,11 +121,12 @@ void SocketIoWire::on_packet(ConnectionId session, EngineSession& s, sio::Packet
   switch (packet.type) {
     case sio::PacketType::disconnect:
       // Who leaves by itself does not come back to what it had: the record is taken, and nobody waits for it.
-      if (const std::string& pid = c->sio()->pid; !pid.empty())
-        shard_.parts_.broker.take_record(++shard_.last_ticket_, record_key(pid));
+      forget_record(*c);
       shard_.end_session(id, *c, "client namespace disconnect");
       return shard_.remove(id, *c, "client namespace disconnect");
-    case sio::PacketType::event: return c->phase == Phase::active ? on_event(id, *c, std::move(packet)) : close();
+    case sio::PacketType::event:
+      if (c->sio()->joining) return on_event(id, *c, std::move(packet));
+      return hold(*c->sio(), std::move(packet)) ? void() : close();
     case sio::PacketType::ack: return;  // of none that we asked for
     default: return close();
   }
@@ -197,23 +170,8 @@ void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packe
   std::string token;
   if (!packet.data.empty()) (void)json::read_string(json::find(packet.data, "token"), token);
   if (token.empty()) token = s.handshake.token;
-  std::string pid, offset;
-  const bool comes_back = form_recovers(c) && !packet.data.empty() && json::read_string(json::find(packet.data, "pid"), pid) &&
-                          json::read_string(json::find(packet.data, "offset"), offset);
-  if (!comes_back) return identify(id, c, std::move(token));
-  const auto position = position_of(offset);
-  if (!position || pid.size() != pid_characters) return identify(id, c, std::move(token));
-  socket.recovery = std::make_unique<protocol::Join>();
-  socket.recovery->recover = *position;
-  socket.kept_pid = pid;
-  const broker::Ticket ticket = ++shard_.last_ticket_;
-  shard_.records_.emplace(ticket, [this, id, token = std::move(token)](std::optional<std::string> value) mutable {
-    Connection* now = shard_.find(id);
-    if (now == nullptr || now->phase != Phase::unknown) return;
-    recover(*now, value);
-    identify(id, *now, std::move(token));
-  });
-  shard_.parts_.broker.take_record(ticket, record_key(pid));
+  read_recovery(c, packet.data);
+  identify(id, c, std::move(token));
 }
 
 void SocketIoWire::identify(ConnectionId id, Connection& c, std::string token) {
@@ -221,62 +179,9 @@ void SocketIoWire::identify(ConnectionId id, Connection& c, std::string token) {
   if (token.empty() && !socket.view->anonymous_tenant.empty()) {
     return shard_.accept_user(id, c, Shard::anonymous_identity(*socket.view), std::nullopt);
   }
-  socket.token_missing = token.empty();
+  socket.connecting->token_missing = token.empty();
   if (token.empty()) return shard_.refuse_identity(id, c, std::nullopt, {Code::UNAUTHENTICATED, "Missing authentication token"});
   shard_.authenticate(id, c, std::move(token), std::nullopt);
-}
-
-bool SocketIoWire::form_recovers(const Connection& c) const { return shard_.forms_[c.form].offsets; }
-
-// A record: sid, user and tenant, each followed by a blank; then a native `join` of what was held.
-void SocketIoWire::keep_record(ConnectionId id, Connection& c) {
-  SocketIoSocket& socket = *c.sio();
-  if (socket.pid.empty() || !socket.connected || c.session->namespaces.empty()) return;
-  const session::NamespaceState& state = c.session->namespaces.front();
-  const Identity& identity = c.session->identity;
-  std::string record = socket.sid + ' ' + identity.user_id + ' ' + identity.tenant_id + ' ';
-  protocol::Request request;
-  protocol::Join join;
-  join.wants.ns = shard_.settings_->namespaces[state.ns].name;
-  for (std::string& room : shard_.rooms_of(state)) {
-    if (!auth::has_reserved_prefix(room)) join.wants.rooms.push_back(std::move(room));
-  }
-  const protocol::Wish& wish = shard_.wishes_[state.ns]->at(state.wish);
-  using Kind = protocol::Choice<std::string>::Kind;
-  if (!wish.all_topics) join.wants.topics = {Kind::list, wish.topics};
-  if (!wish.all_values) join.wants.filters = {protocol::Choice<protocol::Filter>::Kind::list, wish.filters};
-  request.command = std::move(join);
-  protocol::native::append_request(record, request);
-  (void)id;
-  shard_.parts_.broker.keep_record(record_key(socket.pid), record, record_ttl_ms());
-}
-
-/// A connected client's record stays with each heartbeat of the session; one that goes has at least recovery_ms.
-std::uint32_t SocketIoWire::record_ttl_ms() const {
-  const std::uint64_t ttl_ms = std::uint64_t{shard_.settings_->socketio.recovery_ms} + 2ULL * shard_.settings_->ping_interval_ms;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(ttl_ms, UINT32_MAX));
-}
-
-void SocketIoWire::recover(Connection& c, const std::optional<std::string>& value) {
-  SocketIoSocket& socket = *c.sio();
-  const auto recovery = std::move(socket.recovery);
-  if (!value) return;
-  std::string_view rest = *value;
-  auto word = [&] {
-    const std::size_t end = std::min(rest.find(' '), rest.size());
-    std::string out(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    return out;
-  };
-  socket.kept_sid = word();
-  socket.kept_user = word();
-  socket.kept_tenant = word();
-  auto decoded = shard_.decoder_.text(rest);
-  if (decoded.size() != 1 || !decoded.front()) return;
-  auto* join = std::get_if<protocol::Join>(&decoded.front()->command);
-  if (join == nullptr || join->wants.ns != socket.view->namespaces.front()) return;
-  join->recover = recovery->recover;
-  socket.recovery = std::make_unique<protocol::Join>(std::move(*join));
 }
 
 void SocketIoWire::on_transport_closed(EngineSession& s, std::string_view reason) {
@@ -296,55 +201,75 @@ void SocketIoWire::ask(ConnectionId id, Connection& c, Waiting waiting, protocol
   shard_.arrive(id, c, protocol::Request{number, std::move(command)});
 }
 
-void SocketIoWire::welcome(ConnectionId id, Connection& c) {
+void SocketIoWire::welcome(ConnectionId id, Connection& c) { c.sio()->connecting->recovery ? take_record(id, c) : join_all(id, c); }
+
+void SocketIoWire::join_all(ConnectionId id, Connection& c) {
   SocketIoSocket& socket = *c.sio();
   std::vector<std::string> names;
   for (const std::string& ns : socket.view->namespaces) {
     if (shard_.settings_->find_namespace(ns)) names.push_back(ns);
   }
-  socket.joins_left = static_cast<std::uint16_t>(names.size());
+  socket.connecting->joins_left = static_cast<std::uint16_t>(names.size());
   if (names.empty()) return shard_.fail(id, c, {Code::UNKNOWN_NAMESPACE, "Invalid namespace"});
+  // The last join may be answered at once, and then nothing of `connecting` is left.
+  auto recovery = std::move(socket.connecting->recovery);
+  std::vector<sio::Packet> early = std::move(socket.connecting->early);
+  socket.joining = true;
   for (std::string& ns : names) {
     Connection* now = shard_.find(id);
     if (now == nullptr || now->phase != Phase::active) return;
     protocol::Join join;
-    const Identity& identity = now->session->identity;
-    const auto recovery = std::move(socket.recovery);
-    if (recovery && socket.kept_user == identity.user_id && socket.kept_tenant == identity.tenant_id) join = std::move(*recovery);
+    if (const auto held = std::move(recovery)) join = std::move(*held);
     join.wants.ns = std::move(ns);
     Waiting waiting;
     waiting.what = What::join;
     ask(id, *now, std::move(waiting), std::move(join));
   }
+  for (sio::Packet& packet : early) {
+    Connection* now = shard_.find(id);
+    if (now == nullptr || now->phase != Phase::active) return;
+    on_event(id, *now, std::move(packet));
+  }
+}
+
+bool SocketIoWire::hold(SocketIoSocket& socket, sio::Packet packet) const {
+  const Limits& limits = shard_.settings_->limits;
+  SocketIoSocket::Connecting& held = *socket.connecting;
+  held.early_bytes += packet.data.size();
+  for (const std::string& attachment : packet.attachments) held.early_bytes += attachment.size();
+  if (held.early.size() >= limits.connection_parked_frames_max || held.early_bytes > limits.connection_parked_bytes_max) return false;
+  held.early.push_back(std::move(packet));
+  return true;
 }
 
 void SocketIoWire::joined(ConnectionId id, Connection& c, const Waiting&, std::string_view data, const Fault* fault) {
   SocketIoSocket& socket = *c.sio();
-  --socket.joins_left;
+  SocketIoSocket::Connecting& state = *socket.connecting;
+  --state.joins_left;
   if (fault != nullptr) {
-    socket.join_fault = *fault;
+    state.join_fault = *fault;
   } else {
-    ++socket.joins_done;
+    ++state.joins_done;
     std::string epoch;
     const std::string_view position = json::find(data, "position");
     const bool replays = !json::find(data, "until").empty();
     if (json::find(data, "recovered") == "true") {
-      socket.sid = socket.kept_sid;
-      socket.pid = socket.kept_pid;
+      socket.sid = state.kept_sid;
+      socket.pid = state.kept_pid;
     }
     if (json::read_string(json::find(position, "epoch"), epoch) && !epoch.empty() && !replays) {
-      socket.position = epoch + ':' + std::string(json::find(position, "offset"));
+      state.position = epoch + ':' + std::string(json::find(position, "offset"));
     }
   }
-  if (socket.joins_left != 0) return;
-  if (socket.joins_done == 0) return shard_.fail(id, c, Fault(socket.join_fault));
+  if (state.joins_left != 0) return;
+  if (state.joins_done == 0) return shard_.fail(id, c, Fault(state.join_fault));
   connected(id, c);
 }
 
 void SocketIoWire::connected(ConnectionId id, Connection& c) {
   SocketIoSocket& socket = *c.sio();
-  socket.connected = true;
-  if (form_recovers(c) && socket.pid.empty()) socket.pid = shard_.parts_.entropy.token(pid_characters);
+  const auto connecting = std::move(socket.connecting);
+  if (form_recovers(c) && socket.pid.empty()) socket.pid = shard_.parts_.entropy.token(SocketIoSocket::pid_characters);
   shard_.engine_io_.socket_joined(socket.engine);
   std::string said = "{\"sid\":" + json_string(socket.sid);
   if (!socket.pid.empty()) said += ",\"pid\":" + json_string(socket.pid);
@@ -354,7 +279,7 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
   packet.nsp = socket.nsp;
   packet.first = said;
   send(id, c, packet);
-  const std::string position = socket.pid.empty() || socket.position.empty() ? std::string() : json_string(socket.position);
+  const std::string position = socket.pid.empty() || connecting->position.empty() ? std::string() : json_string(connecting->position);
   if (socket.view->greets) {
     std::string hello = "{\"clientId\":" + json_string(socket.sid) +
                         ",\"namespace\":" + json_string(socket.view->namespaces.front()) +
@@ -365,192 +290,20 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
     send_event(id, c, "position", position);
   }
   if (c.session->expiry_announced) token_expiring(id, c, (c.session->identity.expires_ms - shard_.now_.wall_ms) / 1000);
-  socket.position = {};
-  socket.kept_sid = socket.kept_pid = socket.kept_user = socket.kept_tenant = {};
-  keep_record(id, c);
+  keep_record(c);
 }
 
-bool SocketIoWire::ping(ConnectionId id, Connection& c) {
-  (void)id;
+bool SocketIoWire::ping(ConnectionId, Connection& c) {
   // What it holds was kept when it changed. Written anew, the record would be this connection's again where another has recovered
   // from it meanwhile, because the server does not know yet that this one is dead.
-  if (!c.sio()->pid.empty()) shard_.parts_.broker.keep_record(record_key(c.sio()->pid), {}, record_ttl_ms());
+  prolong_record(c);
   return false;  // the Engine.IO session has its own heartbeat
 }
 
-void SocketIoWire::on_event(ConnectionId id, Connection& c, sio::Packet packet) {
-  SocketIoSocket& socket = *c.sio();
-  c.received_ms = shard_.now_.monotonic_ms;
-  shard_.counters_->messages_in.add();
-  sio::EventParts parts = sio::split_event(packet.data);
-  const ViewInput* row = protocol::input_of(*socket.view, parts.name, parts.first);
-  Waiting waiting;
-  waiting.ack = packet.id;
-  waiting.row = row != nullptr ? row : &generic_row();
-  waiting.event = parts.name;
-  waiting.data = protocol::request_of(*waiting.row, parts.first);
-  switch (waiting.row->action) {
-    case ViewInput::Action::forward: return forward(id, c, std::move(waiting), std::move(parts), std::move(packet.attachments));
-    case ViewInput::Action::join_tenant:
-    case ViewInput::Action::leave_tenant: {
-      std::string tenant;
-      if (!json::read_string(parts.first, tenant)) (void)json::read_string(json::find(waiting.data, "tenantId"), tenant);
-      return change_gate(id, c, waiting, tenant, waiting.row->action == ViewInput::Action::join_tenant);
-    }
-    case ViewInput::Action::subscribe: return subscribe(id, c, std::move(waiting), true);
-    case ViewInput::Action::unsubscribe: return subscribe(id, c, std::move(waiting), false);
-    case ViewInput::Action::ping: {
-      const std::string now = "{\"timestamp\":" + std::to_string(shard_.now_.wall_ms) + "}";
-      send_event(id, c, waiting.row->success.empty() ? std::string_view("pong") : std::string_view(waiting.row->success), now);
-      if (waiting.ack) send_ack(id, c, *waiting.ack, now);
-      return;
-    }
-    case ViewInput::Action::refresh: {
-      std::string token;
-      if (!json::read_string(parts.first, token)) (void)json::read_string(json::find(waiting.data, "token"), token);
-      waiting.what = What::refresh;
-      return ask(id, c, std::move(waiting), protocol::Auth{std::move(token)});
-    }
-    case ViewInput::Action::ignore: shard_.counters_->ignored_messages.add(); return;
-  }
-}
-
-void SocketIoWire::forward(ConnectionId id, Connection& c, Waiting waiting, sio::EventParts parts,
-                           std::vector<std::string> attachments) {
-  const ViewInput& row = *waiting.row;
-  protocol::Event event;
-  event.ns = row.ns.empty() ? c.sio()->view->namespaces.front() : row.ns;
-  event.event = row.to.empty() ? parts.name : row.to;
-  event.data = &row == &generic_row() ? std::move(parts.first) : waiting.data;
-  event.more_args = std::move(parts.more);
-  event.attachments = std::move(attachments);
-  waiting.what = What::event;
-  ask(id, c, std::move(waiting), std::move(event));
-}
-
-void SocketIoWire::change_gate(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view tenant, bool opens) {
-  SocketIoSocket& socket = *c.sio();
-  const std::string own = c.session->identity.tenant_id;
-  if (tenant != own) {
-    shard_.parts_.host.audit("room of another tenant refused", c.session->identity, tenant);
-    return answer_fault(id, c, waiting, {Code::FORBIDDEN, "a token's own tenant is the only one that it joins"});
-  }
-  const bool changes = socket.view->tenant_gate && socket.gate_open != opens;
-  socket.gate_open = opens;
-  for (session::NamespaceState& state : c.session->namespaces) {
-    if (!changes) break;
-    if (opens) {
-      const auto before = shard_.rooms_of(state);
-      shard_.add_identity_rooms(id.slot, c, state);
-      std::vector<std::string> fresh = shard_.rooms_of(state);
-      std::erase_if(fresh,
-                    [&](const std::string& room) { return std::find(before.begin(), before.end(), room) != before.end(); });
-      shard_.send_latest(id, state.ns, std::move(fresh));
-    } else {
-      shard_.leave_identity_rooms(state);
-    }
-  }
-  const std::string data = "{\"tenantId\":" + json_string(own) + "}";
-  if (opens && !waiting.row->success.empty()) send_event(id, c, waiting.row->success, data);
-  if (waiting.ack) send_ack(id, c, *waiting.ack, data);
-}
-
-/// {channels}: those that are topics of the namespace choose events, the others are rooms. {alertTypes, priorities}: one filter.
-/// {eventTypes}: topics. {metrics, interval}: the topic `metrics`, and a filter.
-void SocketIoWire::subscribe(ConnectionId id, Connection& c, Waiting waiting, bool adds) {
-  const std::string ns = waiting.row->ns.empty() ? c.sio()->view->namespaces.front() : waiting.row->ns;
-  const auto ns_id = shard_.settings_->find_namespace(ns);
-  session::NamespaceState* state = ns_id ? c.session->find(*ns_id) : nullptr;
-  if (state == nullptr)
-    return answer_fault(id, c, waiting, {Code::UNKNOWN_NAMESPACE, "namespace " + json_string(ns) + " is not joined"});
-  auto command = protocol::subscription_of(waiting.data, ns, shard_.settings_->namespaces[*ns_id].vocabulary,
-                                           shard_.wishes_[*ns_id]->at(state->wish),
-                                           adds ? protocol::SubscriptionChange::add : protocol::SubscriptionChange::remove);
-  if (!command) return answer_fault(id, c, waiting, command.error());
-  waiting.what = What::subscribe;
-  if (!command->unsubscribe.rooms.empty()) {
-    Waiting silent;
-    ask(id, c, std::move(silent), protocol::Unsubscribe(command->unsubscribe));
-  }
-  ask(id, c, std::move(waiting), std::move(command->subscribe));
-}
-
-void SocketIoWire::reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) {
-  SocketIoSocket& socket = *c.sio();
-  auto found = std::find_if(socket.waiting.begin(), socket.waiting.end(), [&](const Waiting& w) { return w.request == request; });
-  if (found == socket.waiting.end()) return;
-  const Waiting waiting = std::move(*found);
-  socket.waiting.erase(found);
-  switch (waiting.what) {
-    case What::join: return joined(id, c, waiting, data, nullptr);
-    case What::silent: return keep_record(id, c);
-    case What::subscribe: {
-      std::string said =
-          waiting.data.size() > 2 ? waiting.data.substr(0, waiting.data.size() - 1) + ",\"timestamp\":\"" : "{\"timestamp\":\"";
-      append_iso_time(said, shard_.now_.wall_ms);
-      keep_record(id, c);
-      return answer(id, c, waiting, said + "\"}");
-    }
-    case What::refresh: return answer(id, c, waiting, data);
-    case What::event: break;
-  }
-  answer(id, c, waiting, data);
-  const std::string ns = waiting.row->ns.empty() ? socket.view->namespaces.front() : waiting.row->ns;
-  if (const std::string room = protocol::fill_template(waiting.row->enters, waiting.data); !room.empty()) {
-    protocol::Subscribe enters;
-    enters.ns = ns;
-    enters.rooms = {room};
-    ask(id, c, Waiting{}, std::move(enters));
-  }
-  if (const std::string room = protocol::fill_template(waiting.row->leaves, waiting.data); !room.empty()) {
-    ask(id, c, Waiting{}, protocol::Unsubscribe{ns, {room}});
-  }
-}
-
-void SocketIoWire::refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
-  SocketIoSocket& socket = *c.sio();
-  auto found = std::find_if(socket.waiting.begin(), socket.waiting.end(),
-                            [&](const Waiting& w) { return request && w.request == *request; });
-  if (found == socket.waiting.end()) return send_event(id, c, "error", error_payload(fault));
-  const Waiting waiting = std::move(*found);
-  socket.waiting.erase(found);
-  if (waiting.what == What::join) return joined(id, c, waiting, {}, &fault);
-  if (waiting.what != What::silent) answer_fault(id, c, waiting, fault);
-}
-
-void SocketIoWire::answer(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data) {
-  if (!waiting.row->success.empty()) {
-    std::string said = protocol::merge_copied(*waiting.row, waiting.data, data);
-    if (waiting.row->stamped && waiting.what != What::subscribe) {
-      said.insert(said.size() - 1, said.size() > 2 ? ",\"timestamp\":\"" : "\"timestamp\":\"");
-      std::string at;
-      append_iso_time(at, shard_.now_.wall_ms);
-      said.insert(said.size() - 1, at + '"');
-    }
-    send_event(id, c, waiting.row->success, said);
-  }
-  if (waiting.what == What::event) send_event(id, c, waiting.event + ":response", data);
-  if (waiting.ack) send_ack(id, c, *waiting.ack, data);
-}
-
-void SocketIoWire::answer_fault(ConnectionId id, Connection& c, const Waiting& waiting, const Fault& fault) {
-  std::string wrapped = "{\"error\":{";
-  append_fault_members(wrapped, fault);
-  wrapped += "}}";
-  if (waiting.row->failure.empty()) {
-    send_event(id, c, "error", error_payload(fault, waiting.event));
-  } else {
-    std::string error = "{\"error\":" + json_string(fault.message) + ",\"code\":\"" + std::string(name_of(fault.code)) + "\"}";
-    send_event(id, c, waiting.row->failure, protocol::merge_copied(*waiting.row, waiting.data, error));
-  }
-  if (waiting.what == What::event) send_event(id, c, waiting.event + ":response", wrapped);
-  if (waiting.ack) send_ack(id, c, *waiting.ack, wrapped);
-}
-
 void SocketIoWire::last_words(ConnectionId id, Connection& c, const Fault& fault) {
-  if (c.sio()->connected) return send_event(id, c, "error", error_payload(fault));
+  if (c.sio()->is_connected()) return send_event(id, c, "error", error_argument(fault));
   std::string said = "{\"message\":";
-  append_json_string(said, refusal_message(fault, c.sio()->token_missing));
+  append_json_string(said, refusal_message(fault, c.sio()->connecting->token_missing));
   said += ",\"data\":{";
   append_fault_members(said, fault);
   said += "}}";
@@ -564,7 +317,7 @@ void SocketIoWire::last_words(ConnectionId id, Connection& c, const Fault& fault
 void SocketIoWire::close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) {
   SocketIoSocket& socket = *c.sio();
   c.peer_closed = true;  // nothing is awaited: it goes when what waits is sent
-  if (!socket.connected) {
+  if (!socket.is_connected()) {
     shard_.break_later(id.slot);
     return;
   }
@@ -579,85 +332,8 @@ void SocketIoWire::close(ConnectionId id, Connection& c, std::uint16_t code, std
 }
 
 void SocketIoWire::token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) {
-  if (!c.sio()->connected) return;  // it is said behind CONNECT
+  if (!c.sio()->is_connected()) return;  // it is said behind CONNECT
   send_event(id, c, "token_expiring", "{\"expiresIn\":" + std::to_string(expires_in_s) + "}");
-}
-
-void SocketIoWire::append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
-                                  Code code) {
-  std::string said = "{\"namespace\":" + json_string(ns) + ",\"rooms\":[";
-  for (const std::string& room : rooms) {
-    if (said.back() != '[') said += ',';
-    append_json_string(said, room);
-  }
-  said += "],\"code\":\"" + std::string(name_of(code)) + "\"}";
-  sio::Outgoing packet;
-  packet.nsp = c.sio()->nsp;
-  packet.event = "evicted";
-  packet.first = said;
-  append_packet(out, packet);
-}
-
-void SocketIoWire::append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view) {
-  const Shard::FormInfo& info = shard_.forms_[form];
-  const std::string& ns = shard_.settings_->namespaces[publication.ns].name;
-  protocol::show(*info.view, ns, publication, protocol::all_channels, shown_, [&](const protocol::Shown& shown) {
-    sio::Outgoing packet;
-    packet.nsp = info.view->socketio_namespace;
-    packet.event = shown.name;
-    packet.first = shown.data;
-    packet.more = shown.more_args;
-    if (shown.as_published) packet.attachments = publication.attachments;
-    std::string more;
-    if (info.offsets) {
-      // The reference takes the last string that is the last argument for the offset: so that one always is, where one could be.
-      const Position at =
-          publication.offset != 0 ? Position{publication.epoch, publication.offset} : shard_.position_of(publication);
-      const std::string_view last = last_argument(shown);
-      if (publication.offset != 0 || json::kind_of(last) == json::Kind::string) {
-        more = shown.more_args;
-        if (!more.empty()) more += ',';
-        append_json_string(more, offset_text(at));
-        packet.more = more;
-      }
-    }
-    append_packet(out, packet);
-  });
-}
-
-std::string_view SocketIoWire::last_argument(const protocol::Shown& shown) const {
-  if (shown.more_args.empty()) return shown.data;
-  std::string_view last;
-  scratch_ = "[";
-  scratch_ += shown.more_args;
-  scratch_ += ']';
-  json::Walker walker(scratch_);
-  while (walker.next()) last = walker.value;
-  return last;
-}
-
-void SocketIoWire::append_position(std::string& out, std::uint16_t form, NamespaceId, const Position& position) {
-  const Shard::FormInfo& info = shard_.forms_[form];
-  if (!info.offsets || position.epoch.empty()) return;
-  const std::string said = json_string(offset_text(position));
-  sio::Outgoing packet;
-  packet.nsp = info.view->socketio_namespace;
-  packet.event = "position";
-  packet.first = said;
-  append_packet(out, packet);
-}
-
-void SocketIoWire::append_gap(std::string& out, std::uint16_t form, NamespaceId ns, const session::GapRun& gap) {
-  std::string said = "{\"namespace\":" + json_string(shard_.settings_->namespaces[ns].name);
-  if (!gap.room.empty()) said += ",\"room\":" + json_string(gap.room);
-  said += ",\"count\":" + std::to_string(gap.count);
-  if (gap.from != 0) said += ",\"from\":" + std::to_string(gap.from) + ",\"to\":" + std::to_string(gap.to);
-  said += ",\"reason\":\"" + std::string(session::name_of(gap.reason)) + "\"}";
-  sio::Outgoing packet;
-  packet.nsp = shard_.forms_[form].view->socketio_namespace;
-  packet.event = "gap";
-  packet.first = said;
-  append_packet(out, packet);
 }
 
 }  // namespace sparc::shard

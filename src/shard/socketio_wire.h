@@ -2,6 +2,8 @@
 // Socket.IO protocol 5: each socket (a namespace of one Engine.IO session) is a connection without a descriptor, seen through a view.
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,20 +29,30 @@ struct SocketIoSocket final : Speaks {
     std::string data;                          // its request, an object
   };
 
+  static constexpr std::size_t pid_characters = 24;  // 124 bits
+
+  /// Of no use any more once the client has been told that it is connected.
+  struct Connecting {
+    bool token_missing = false;
+    std::uint16_t joins_left = 0, joins_done = 0;
+    Fault join_fault;
+    std::unique_ptr<protocol::Join> recovery;         // what it held before and where it was
+    std::string kept_sid, kept_pid;                   // of `recovery`
+    std::string position;                             // offset string that follows CONNECT; empty: none
+    std::vector<protocol::socketio::Packet> early;    // came before its joins were under way; bounded as frames that wait are
+    std::size_t early_bytes = 0;
+  };
+
   ConnectionId engine;
   std::string nsp, sid;
   std::string pid;  // empty: no recovery
   std::shared_ptr<const protocol::View> view;
   std::shared_ptr<const auth::ClaimRules> claims;
-  bool connected = false;
+  std::unique_ptr<Connecting> connecting = std::make_unique<Connecting>();  // null: connected
+  bool joining = false;                                                     // it is known who it is: its joins are under way, or done
   bool gate_open = false;
-  bool token_missing = false;
-  std::uint16_t joins_left = 0, joins_done = 0;
-  std::int64_t requests = 0;                               // numbers given
-  std::unique_ptr<protocol::Join> recovery;                // what it held before and where it was, while it connects
-  std::string kept_sid, kept_pid, kept_user, kept_tenant;  // of `recovery`
-  std::string position;                                    // offset string that follows CONNECT; empty: none
-  Fault join_fault;
+  std::int64_t requests = 0;  // numbers given
+  [[nodiscard]] bool is_connected() const { return connecting == nullptr; }
   std::vector<Waiting> waiting;
 };
 
@@ -55,6 +67,8 @@ class SocketIoWire final : public Wire {
   void on_message(ConnectionId, Connection&, ws::MessageType, std::string_view) override {}
   void welcome(ConnectionId id, Connection& c) override;
   void reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) override;
+  void reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
+                    std::span<const std::string> attachments) override;
   void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) override;
   void last_words(ConnectionId id, Connection& c, const Fault& fault) override;
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
@@ -74,11 +88,19 @@ class SocketIoWire final : public Wire {
   using Waiting = SocketIoSocket::Waiting;
   void on_connect(ConnectionId session, EngineSession& s, protocol::socketio::Packet packet);
   void identify(ConnectionId id, Connection& c, std::string token);
-  /// What the client held, where its record says that it is the same user's; `value` was kept by `keep_record`.
+  /// It comes back: `recovery`, if what it says could be such a record's. Asked for only when it is known who it is.
+  void read_recovery(Connection& c, std::string_view auth);
+  void take_record(ConnectionId id, Connection& c);
+  /// What the client held, where the record is the same user's; `value` was kept by `keep_record`. Another's is put back.
   void recover(Connection& c, const std::optional<std::string>& value);
-  void keep_record(ConnectionId id, Connection& c);
+  void keep_record(const Connection& c);
+  void prolong_record(const Connection& c);
   [[nodiscard]] std::uint32_t record_ttl_ms() const;
+  void forget_record(const Connection& c);
+  void join_all(ConnectionId id, Connection& c);
   [[nodiscard]] bool form_recovers(const Connection& c) const;
+  /// Until it is known who it is. False: too many.
+  [[nodiscard]] bool hold(SocketIoSocket& socket, protocol::socketio::Packet packet) const;
   void on_event(ConnectionId id, Connection& c, protocol::socketio::Packet packet);
   void forward(ConnectionId id, Connection& c, Waiting waiting, protocol::socketio::EventParts parts,
                std::vector<std::string> attachments);
@@ -87,12 +109,18 @@ class SocketIoWire final : public Wire {
   void joined(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data, const Fault* fault);
   void connected(ConnectionId id, Connection& c);
   /// Event, acknowledgement and `<event>:response`.
-  void answer(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data);
+  void answer(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data,
+              std::span<const std::string> attachments = {});
   void answer_fault(ConnectionId id, Connection& c, const Waiting& waiting, const Fault& fault);
+  [[nodiscard]] static protocol::socketio::Outgoing event_packet(const Connection& c, std::string_view event, std::string_view first,
+                                                                 std::span<const std::string> attachments);
+  [[nodiscard]] static protocol::socketio::Outgoing ack_packet(const Connection& c, std::uint64_t ack, std::string_view first,
+                                                               std::span<const std::string> attachments);
   void send_event(ConnectionId id, Connection& c, std::string_view event, std::string_view first, std::string_view more = {});
   void send_ack(ConnectionId id, Connection& c, std::uint64_t ack, std::string_view first);
   void send(ConnectionId id, Connection& c, const protocol::socketio::Outgoing& packet);
   void say(ConnectionId session, const protocol::socketio::Outgoing& packet);
+  [[nodiscard]] static std::optional<Waiting> take_waiting(SocketIoSocket& socket, std::optional<std::int64_t> request);
   void ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command);
   [[nodiscard]] std::shared_ptr<const protocol::View> view_of(const EngineHandshake& handshake, std::string_view nsp);
   void append_packet(std::string& out, const protocol::socketio::Outgoing& packet) const;

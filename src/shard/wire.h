@@ -36,6 +36,9 @@ class Wire {
     (void)attached;
     reply(id, c, request, data);
   }
+  /// The answer to an event, where it has attachments that placeholders in `data` name.
+  virtual void reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
+                            std::span<const std::string> attachments) = 0;
   virtual void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) = 0;
   /// What ends the connection, said before `close`.
   virtual void last_words(ConnectionId id, Connection& c, const Fault& fault) = 0;

@@ -400,8 +400,7 @@ void EngineIoServer::flush(Session& session) {
       append_to_payload(out, static_cast<EngineType>(packet.data.front() - '0'), std::string_view(packet.data).substr(1));
     }
   }
-  session.engine.answer(std::move(out));
-  for (const EngineAction& action : session.engine.take_actions()) answer(std::get<AnswerPoll>(action));
+  answer({session.engine.take_poll(), 200, "text/plain; charset=UTF-8", std::move(out)});
 }
 
 }  // namespace sparc::conformance

@@ -226,6 +226,42 @@ class Handle(ServiceTest):
         await service.send({"type": "result", "callId": invoke["callId"], "data": "seen"})
         self.assertEqual((await client.frame("reply", id=5))["data"], "seen")
 
+    async def test_a_publication_excepts_who_caused_it(self):
+        service = await self.handler("video:moved", "movers")
+        mover, other = await self.in_video("u1"), await self.in_video("u2")
+        await mover.send({"type": "event", "id": 5, "namespace": "video", "event": "moved"})
+        invoke = await service.frame("invoke")
+        wants = {"namespace": "video", "room": "tenant:t1", "event": "others:moved"}
+        await service.request("publish", **wants, data=1, **{"except": [invoke["data"]["socketId"], "nobody"]})
+        answer = self.server.http("POST", "/api/v1/broadcast", {**wants, "data": 2, "except": [invoke["data"]["socketId"]]})
+        self.assertEqual(answer.status, 200, answer.body)
+        await service.request("publish", **wants, data=3)
+        for data in (1, 2, 3):
+            self.assertEqual((await other.frame("event", event="others:moved"))["data"], data)
+        self.assertEqual((await mover.frame("event", event="others:moved"))["data"], 3)
+
+    async def test_an_answer_brings_attachments_too(self):
+        service = await self.handler("video:shot", "pictures")
+        client = await self.in_video()
+        for id in (5, 6):
+            await client.send({"type": "event", "id": id, "namespace": "video", "event": "shot"})
+            call = (await service.frame("invoke"))["callId"]
+            parts = (b"\x89PNG\x00", b"") if id == 5 else ()
+            data = {"images": [{"_placeholder": True, "num": n} for n in range(len(parts))]}
+            await service.send_raw(pack({"type": "result", "callId": call, "data": data}, *parts))
+            reply = await client.frame("reply", id=id)
+            self.assertEqual((reply["data"], reply.get("attachments", [])), (data, list(parts)))
+
+    async def test_an_answer_whose_attachments_do_not_fit_is_refused_to_the_service(self):
+        service = await self.handler("video:shot", "pictures")
+        client = await self.in_video()
+        await client.send({"type": "event", "id": 5, "namespace": "video", "event": "shot"})
+        call = (await service.frame("invoke"))["callId"]
+        await service.send_raw(pack({"type": "result", "callId": call, "data": {"image": {"_placeholder": True, "num": 1}}}, b"x"))
+        self.assertIn("placeholder", (await service.frame("error"))["error"]["message"])
+        await service.send({"type": "result", "callId": call, "data": "better"})
+        self.assertEqual((await client.frame("reply", id=5))["data"], "better")
+
     async def test_a_result_for_a_call_of_another_instance_is_ignored(self):
         service, other = await self.handler("video:mine", "owners"), await self.handler("video:other", "others")
         client = await self.in_video()

@@ -30,6 +30,7 @@ struct Peers final : Renderer, Wishes, Sink {
     filter.every_ms = 1'000;
     every_second.filters = {filter};
   }
+  bool excepted(std::uint32_t slot, const Publication& p) override { return std::ranges::find(p.except, std::to_string(slot)) != p.except.end(); }
   void append_publication(std::string& out, std::uint16_t form, const Publication& p, std::string_view room) override {
     out += p.id + (form == 0 ? "@" : "#") + std::string(room) + ' ';
   }
@@ -105,6 +106,21 @@ TEST(Fanout, OneRenderingServesEveryMemberOfAClass) {
   EXPECT_EQ(w.fanout.renderings(), 4U);
   EXPECT_EQ(w.fanout.direct_sends(), 6U);
   EXPECT_EQ(w.peers.served_ids, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Fanout, WhomAPublicationExceptsGetsTheOthersInTheirOrder) {
+  World w;
+  for (std::uint32_t slot = 1; slot <= 3; ++slot) w.join(slot, "r");
+  w.join(3, "s");
+  w.publish("a", {"r"});
+  auto b = w.event("b", {"r", "s"});
+  std::const_pointer_cast<Publication>(b)->except = {"2", "3", "9"};
+  w.fanout.publish(*w.stream, b, w.now);
+  w.publish("c", {"r"});
+  w.run();
+  EXPECT_EQ(w.peers.got[1], "a@r b@r c@r ");
+  EXPECT_EQ(w.peers.got[2], "a@r c@r ");
+  EXPECT_EQ(w.peers.got[3], "a@r c@r ");
 }
 
 TEST(Fanout, APublicationToSeveralRoomsReachesEachMemberOnceInTheFirstOfThem) {

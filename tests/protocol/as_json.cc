@@ -85,6 +85,7 @@ struct RequestJson {
   void operator()(const Publish& publish) {
     out = {{"type", "publish"}, {"namespace", publish.ns}, {"rooms", publish.rooms}};
     arguments(publish);
+    if (!publish.except.empty()) out["except"] = publish.except;
     put("publicationId", publish.publication_id);
     put("tenantId", publish.tenant);
   }
@@ -94,6 +95,7 @@ struct RequestJson {
   void operator()(const Result& result) {
     out = {{"type", "result"}, {"callId", result.call_id}};
     put("dataText", result.data);
+    if (!result.attachments.empty()) out["attachmentsHex"] = hexes(result.attachments);
     if (!result.error_code.empty()) out["error"] = {{"code", result.error_code}, {"message", result.error_message}};
   }
   void operator()(const Watch& watch) { out = {{"type", "watch"}, {"hooks", watch.hooks}}; }
@@ -123,6 +125,7 @@ struct PushJson {
   }
   void operator()(const Reply& reply) {
     out = {{"type", "reply"}, {"id", reply.id}, {"dataText", reply.data}};
+    if (!reply.attachments.empty()) out["attachmentsHex"] = hexes(reply.attachments);
     if (!reply.attached.empty()) out["attachedHex"] = hex(reply.attached);
   }
   void operator()(const ErrorReply& error) {
@@ -187,6 +190,9 @@ struct Renderer {
 
   void operator()(const Welcome& welcome) { append_welcome(out, welcome); }
   void operator()(const Reply& reply) {
+    if (!reply.attachments.empty()) {
+      return append_binary_answer(out, reply.id, reply.data, std::vector<std::string>(reply.attachments.begin(), reply.attachments.end()));
+    }
     if (reply.attached.empty()) return append_reply(out, reply.id, reply.data);
     append_binary_reply(out, reply.id, reply.data, reply.attached);
   }

@@ -91,8 +91,8 @@ Command any_command() {
     case 6: return History{any_text(), any_position(), *rc::gen::inRange(0U, 5'000U)};
     case 7: return Handle{any_text(), any_texts(), coin()};
     case 8:
-      return coin() ? Result{any_text(), coin() ? any_json() : "", "", ""}
-                    : Result{any_text(), "", any_text(), coin() ? any_text() : ""};
+      return coin() ? Result{any_text(), coin() ? any_json() : "", {}, "", ""}
+                    : Result{any_text(), "", {}, any_text(), coin() ? any_text() : ""};
     case 9: return coin() ? Command(Watch{{"client:connected"}}) : Command(Pong{});
     case 10: {
       Event event;
@@ -105,6 +105,7 @@ Command any_command() {
       publish.ns = any_text();
       publish.rooms = any_texts(1);
       any_arguments(publish);
+      if (coin()) publish.except = any_texts(1);
       publish.publication_id = coin() ? any_text() : "";
       publish.tenant = coin() ? "t1" : "";
       return publish;

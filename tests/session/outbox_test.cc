@@ -96,8 +96,8 @@ TEST(Outbox, ControlLeavesFirstThenTheLanesByPriorityAndEachInItsOrder) {
 
 TEST(Outbox, AControlLaneOverItsBoundSaysSo) {
   Outbox box;
-  EXPECT_TRUE(box.push_control(Frame("12345"), 8));
-  EXPECT_FALSE(box.push_control(Frame("12345"), 8));
+  EXPECT_TRUE(box.push_control(Frame("0123456789"), 8));  // one message may be larger
+  EXPECT_FALSE(box.push_control(Frame("1"), 8));
 }
 
 TEST(Outbox, WhatTheSocketHasBegunGoesFirstUnchangedWhateverTheSplit) {
@@ -303,6 +303,26 @@ TEST(Lane, ALossOfTheBrokerStaysWhenTheFramesAreGivenUp) {
   PushResult last = PushResult::queued;
   for (std::uint64_t i = 1; last != PushResult::catch_up; ++i) last = lane.push(entry({"a" + std::to_string(i) + ' ', i}));
   EXPECT_EQ(drain(box), "[gap 0 broker]");
+}
+
+TEST(Lane, SheddingARefillReadsItAgainFromWhereItBegan) {
+  Outbox box;
+  Lane& lane = box.lane(lane_of(0, 1, LanePolicy::catch_up));
+  lane.begin_catch_up({"x", 6});
+  (void)lane.push(entry({"cpu1 ", 0, "r", "cpu", true}));
+  EXPECT_FALSE(lane.sheddable());
+  EXPECT_EQ(lane.shed(), PushResult::queued);
+  lane.push_refill(entry({"a8 ", 8}));
+  lane.push_refill(entry({"a9 ", 9}));
+  lane.set_position({"x", 9});
+  EXPECT_TRUE(lane.sheddable());
+  EXPECT_EQ(lane.shed(), PushResult::catch_up);
+  EXPECT_EQ(lane.bytes(), 0U);
+  EXPECT_EQ(lane.position(), (Position{"x", 7}));
+  lane.push_refill(entry({"a8 ", 8}));
+  lane.push_refill(entry({"a9 ", 9}));
+  lane.end_catch_up();
+  EXPECT_EQ(drain(box), "a8 a9 cpu1 ");
 }
 
 TEST(Lane, WhatIsLostBeforeAPositionIsSaidBeforeItWhateverStandsInFront) {

@@ -45,6 +45,7 @@ std::shared_ptr<const shard::Settings> settings_of(const Plan& plan) {
   auto settings = std::make_shared<shard::Settings>();
   settings->limits.fanout_slice_sends = plan.slice_sends;
   settings->limits.connection_messages = {1'000, 1'000};
+  if (plan.shard_bytes != 0) settings->limits.outbox_node_bytes_max = plan.shard_bytes;
   settings->public_rooms = public_rooms;
   settings->ping_interval_ms = plan.socketio != 0 ? 500 : 2'000;
   settings->ping_timeout_ms = 60'000;  // slow readers are to stay
@@ -126,6 +127,8 @@ Plan Plan::of(std::uint64_t seed) {
     plan.steps = 1'800;
   }
   plan.drains = random.below(3) == 0;
+  plan.shard_bytes = random.below(4) == 0 ? 2'000 + random.below(10'000) : 0;
+  if (plan.video_policy == session::LanePolicy::drop_oldest && random.below(4) == 0) plan.video_policy = session::LanePolicy::conflate;
   return plan;
 }
 
@@ -136,7 +139,8 @@ std::string Plan::text() const {
          std::to_string(lane_bytes) + " B, history of " + std::to_string(history_entries) + (outages ? ", outages" : "") +
          (forgets ? ", forgetting" : "") + (deflate ? ", deflate" : "") +
          (video_policy == session::LanePolicy::disconnect ? ", slow readers of video are closed" : "") +
-         (batch_ms != 0 ? ", batches" : "") + (drains ? ", a drain" : "");
+         (video_policy == session::LanePolicy::conflate ? ", video is conflated" : "") + (batch_ms != 0 ? ", batches" : "") +
+         (shard_bytes != 0 ? ", shards of " + std::to_string(shard_bytes) + " B" : "") + (drains ? ", a drain" : "");
 }
 
 World::World(const Plan& plan, Trace trace)
@@ -302,6 +306,22 @@ void World::turn(std::size_t index, bool everything) {
     node.shard->answer_event(event.connection, *event.request, std::move(answer));
   }
   (void)node.shard->end_of_turn();
+  check_memory(index);
+}
+
+void World::check_memory(std::size_t index) {
+  shard::Shard& shard = *nodes_[index]->shard;
+  // The largest entry (three attachments of 700 B), and a part of a read (the tap's five entries, a position, gaps around them).
+  constexpr std::size_t entry = 4'000 + sizeof(session::Entry), part = 5 * entry + 4 * sizeof(session::Entry);
+  const std::size_t budget = plan_.shard_bytes;
+  const bool over = budget != 0 && shard.frame_bytes() > budget;
+  shard.for_each_lane([&](const session::Lane& lane, bool blocked) {
+    const bool refills = lane.settings().policy == session::LanePolicy::catch_up;
+    if (lane.bytes() > plan_.lane_bytes + (refills ? part : entry)) violated("a lane holds " + std::to_string(lane.bytes()) + " bytes");
+    if (lane.behind_bytes() > plan_.lane_bytes + entry) violated("a lane keeps " + std::to_string(lane.behind_bytes()) + " bytes behind its refill");
+    const bool closes = lane.settings().policy == session::LanePolicy::disconnect;  // with this turn
+    if (over && blocked && !closes && lane.sheddable()) violated("a shard holds " + std::to_string(shard.frame_bytes()) + " bytes, and could shed some");
+  });
 }
 
 void World::pump(Node& node, bool everything) {

@@ -37,6 +37,7 @@ struct Plan {
   std::uint32_t batch_ms = 0;
   std::size_t socketio = 0;  // clients of Socket.IO, beside the others
   bool drains = false;       // at the end: nobody leaves by itself
+  std::size_t shard_bytes = 0;     // of all outboxes of a shard; 0: the default
 
   [[nodiscard]] static Plan of(std::uint64_t seed);
   [[nodiscard]] std::string text() const;
@@ -200,6 +201,7 @@ class World final : public broker::Post, private SessionHost {
   void publish_again();
   void toggle_outage();
   void turn(std::size_t index, bool everything);
+  void check_memory(std::size_t index);
   bool deliver_mail(std::size_t index);
   void pump(Node& node, bool everything);
   void advance(std::int64_t ms);

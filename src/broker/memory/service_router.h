@@ -46,6 +46,7 @@ struct ServiceCall {
 struct ServiceAnswer {
   std::string data;
   std::optional<Fault> fault;
+  std::vector<std::string> attachments = {};  // what placeholders in `data` name
 };
 
 /// Gives each event to every group that handles it, once, and the client one answer.

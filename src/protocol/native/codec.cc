@@ -13,12 +13,13 @@ namespace {
 /// Moves the attachments into an event or a publish, the two frames that can carry them.
 Decoded with_attachments(Request request, const std::vector<std::string_view>& attachments) {
   bool placeholders = true;
-  const auto fill = [&](auto& carrier) {
+  const auto fill = [&](auto& carrier, std::string_view more_args) {
     carrier.attachments.assign(attachments.begin(), attachments.end());
-    placeholders = placeholders_fit({carrier.data, carrier.more_args}, attachments.size());
+    placeholders = placeholders_fit({carrier.data, more_args}, attachments.size());
   };
-  if (auto* event = std::get_if<Event>(&request.command)) fill(*event);
-  if (auto* publish = std::get_if<Publish>(&request.command)) fill(*publish);
+  if (auto* event = std::get_if<Event>(&request.command)) fill(*event, event->more_args);
+  if (auto* publish = std::get_if<Publish>(&request.command)) fill(*publish, publish->more_args);
+  if (auto* result = std::get_if<Result>(&request.command)) fill(*result, {});
   if (!placeholders)
     return refused(request.id, "a placeholder names none of the " + std::to_string(attachments.size()) +
                                    " attachments, or one that another names");

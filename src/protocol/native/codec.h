@@ -81,6 +81,8 @@ void append_welcome(std::string& out, const Welcome& welcome);
 void append_reply(std::string& out, std::int64_t id, std::string_view data);
 /// The whole binary message of a reply whose events have attachments; `attached` is theirs, one behind the other.
 void append_binary_reply(std::string& out, std::int64_t id, std::string_view data, std::string_view attached);
+/// The whole binary message of a reply to an event whose `data` has placeholders.
+void append_binary_answer(std::string& out, std::int64_t id, std::string_view data, std::span<const std::string> attachments);
 void append_error(std::string& out, std::optional<std::int64_t> id, const Fault& fault);
 /// `room` is short; an empty one is left out. Not for publications with attachments.
 void append_event(std::string& out, std::string_view ns, std::string_view room, const Publication& publication);

@@ -86,6 +86,7 @@ Command read_publish(FieldReader& in) {
     if (out.rooms.empty()) in.set_fault("\"rooms\" must be an array of at least one string");
   }
   read_arguments(in, out);
+  out.except = in.strings(Field::except, Need::optional);
   out.publication_id = in.name(Field::publication_id, name_bytes_max, Need::optional);
   out.tenant = in.id(Field::tenant_id, Need::optional);
   return out;
@@ -159,8 +160,8 @@ const Type* type_of(FieldReader& in) {
 }
 
 void check_carrier(FieldReader& in, const Type& type, Carrier carrier) {
-  const bool carries = type.read == &read_event || type.read == &read_publish;
-  if (carrier == Carrier::binary && !carries) in.set_fault("a binary message must hold an event or a publish frame");
+  const bool carries = type.read == &read_event || type.read == &read_publish || type.read == &read_result;
+  if (carrier == Carrier::binary && !carries) in.set_fault("a binary message must hold an event, a publish or a result frame");
   if (carrier == Carrier::text && carries && in.has(Field::attachments) && in.raw(Field::attachments) != "[]") {
     in.set_fault("attachments need a binary message");
   }

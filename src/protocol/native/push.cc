@@ -74,7 +74,7 @@ Push read_welcome(FieldReader& in, std::deque<std::string>&) {
 }
 
 Push read_reply(FieldReader& in, std::deque<std::string>&) {
-  return Reply{in.integer(Field::id, -id_max, id_max, Need::required), in.raw(Field::data), {}};
+  return Reply{in.integer(Field::id, -id_max, id_max, Need::required), in.raw(Field::data), {}, {}};
 }
 
 Push read_error(FieldReader& in, std::deque<std::string>&) {
@@ -234,7 +234,8 @@ std::expected<std::span<const Push>, std::string> PushDecoder::binary(std::strin
   const std::string_view header = json::trimmed(envelope->header);
   if (auto added = impl_->add(header); !added) return std::unexpected(std::move(added.error()));
   Push& push = impl_->pushes.front();
-  if (auto* reply = std::get_if<Reply>(&push)) {
+  auto* reply = std::get_if<Reply>(&push);
+  if (reply != nullptr && FrameFields(header)[Field::attachments].empty()) {
     reply->attached = envelope->rest;
     return std::span<const Push>(impl_->pushes);
   }
@@ -244,6 +245,8 @@ std::expected<std::span<const Push>, std::string> PushDecoder::binary(std::strin
     event->attachments = std::move(*attachments);
   } else if (auto* invoke = std::get_if<Invoke>(&push)) {
     invoke->attachments = std::move(*attachments);
+  } else if (reply != nullptr) {
+    reply->attachments = std::move(*attachments);
   } else {
     return std::unexpected("a binary message must hold an event, an invoke or a reply");
   }

@@ -21,7 +21,8 @@ namespace sparc::protocol::native {
 struct Reply {
   std::int64_t id = 0;
   std::string_view data;      // JSON
-  std::string_view attached;  // attachments of the events in `data`, one behind the other
+  std::string_view attached;  // of `history`: attachments of the events in `data`, one behind the other
+  std::vector<std::string_view> attachments;  // of an event: what placeholders in `data` name
 };
 struct ErrorReply {
   std::optional<std::int64_t> id;  // absent: about no frame in particular

@@ -98,6 +98,17 @@ void append_binary_reply(std::string& out, std::int64_t id, std::string_view dat
   out += attached;
 }
 
+void append_binary_answer(std::string& out, std::int64_t id, std::string_view data, std::span<const std::string> attachments) {
+  const std::size_t begin = out.size();
+  out.append(4, '\0');
+  append_reply(out, id, data);
+  out.pop_back();
+  append_attachment_lengths(out, attachments);
+  out.push_back('}');
+  patch_header_length(out, begin, out.size() - begin - 4);
+  for (const auto& attachment : attachments) out += attachment;
+}
+
 void append_error(std::string& out, std::optional<std::int64_t> id, const Fault& fault) {
   out += R"({"type":"error")";
   if (id) {

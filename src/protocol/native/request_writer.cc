@@ -65,6 +65,7 @@ class Writer {
       list(R"(,"rooms":)", publish.rooms);
     }
     arguments(publish);
+    if (!publish.except.empty()) list(R"(,"except":)", publish.except);
     optional(R"(,"publicationId":)", publish.publication_id);
     optional(R"(,"tenantId":)", publish.tenant);
   }
@@ -159,6 +160,7 @@ class Writer {
 const std::vector<std::string>* attachments_of(const Command& command) {
   if (const auto* event = std::get_if<Event>(&command)) return &event->attachments;
   if (const auto* publish = std::get_if<Publish>(&command)) return &publish->attachments;
+  if (const auto* result = std::get_if<Result>(&command)) return &result->attachments;
   return nullptr;
 }
 

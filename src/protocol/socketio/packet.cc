@@ -123,9 +123,7 @@ Decoded PacketDecoder::text(std::string_view message) {
   packet.nsp = nsp;
   packet.data = rest;
   if (attachments == 0) return packet;
-  bytes_ = message.size();
-  expected_ = attachments;
-  partial_ = std::move(packet);
+  partial_ = std::make_unique<Partial>(std::move(packet), attachments, message.size());
   return std::nullopt;
 }
 
@@ -136,11 +134,11 @@ Decoded PacketDecoder::binary(std::string_view message) {
     return std::optional(std::move(*packet));
   }
   if (!partial_) return fault("got binary data when not reconstructing a packet");
-  bytes_ += message.size();
-  if (bytes_ > limits_.bytes_max) return fault("packet too large");
-  partial_->attachments.emplace_back(message);
-  if (partial_->attachments.size() < expected_) return std::nullopt;
-  return std::exchange(partial_, std::nullopt);
+  partial_->bytes += message.size();
+  if (partial_->bytes > limits_.bytes_max) return fault("packet too large");
+  partial_->packet.attachments.emplace_back(message);
+  if (partial_->packet.attachments.size() < partial_->expected) return std::nullopt;
+  return std::move(std::exchange(partial_, nullptr)->packet);
 }
 
 EventParts split_event(std::string_view data) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -47,9 +48,12 @@ class PacketDecoder {
  private:
   Parser parser_;
   DecoderLimits limits_;
-  std::optional<Packet> partial_;
-  std::size_t expected_ = 0;  // attachments of `partial_`
-  std::size_t bytes_ = 0;
+  struct Partial {
+    Packet packet;
+    std::size_t expected = 0;  // attachments
+    std::size_t bytes = 0;
+  };
+  std::unique_ptr<Partial> partial_;  // rare, and every connection has a decoder
 };
 
 /// The parts of an event's array.

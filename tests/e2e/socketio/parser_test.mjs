@@ -30,6 +30,7 @@ describe('the msgpack parser', { concurrency: 6 }, () => {
         assert.deepEqual(await ask(socket, 'echo', { value }), { value });
       }
       assert.deepEqual(await ask(socket, 'echo', { value: Buffer.from([0, 255, 1]) }), { value: 'bytes 00ff01' });
+      assert.deepEqual(await ask(socket, 'mirror', { value: Buffer.from([0, 255, 1]) }), { value: Buffer.from([0, 255, 1]) });
       await server.publish('video', `tenant:${tenantId}`, 'numbers', [1, 1.0, 1e3, -0.5, 9007199254740991]);
       assert.deepEqual(await event(socket, 'numbers'), [1, 1, 1000, -0.5, 9007199254740991]);
       await service.ask({

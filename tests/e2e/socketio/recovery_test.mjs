@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { Relay, ask, connect, connected, event, lose, reconnected } from './clients.mjs';
-import { Native, Server, next, token } from './harness.mjs';
+import { Inbox, Native, Server, WebSocket, next, token } from './harness.mjs';
 import { services } from './services.mjs';
 
 const created = (n) => ['alerts', 'tenant:t1', 'alert:created', { n }];
@@ -97,6 +97,46 @@ test('recovery asks for a valid token again: who has none gets nothing of what w
   });
   assert.equal(error.message, 'Authentication failed');
   assert.deepEqual(socket.inbox.drain().filter(({ name }) => name === 'alert:created'), []);
+});
+
+test('a bad token on the way back uses nothing up', async (t) => {
+  const server = await started(t);
+  const relay = await Relay.open(t, server);
+  const auth = { token: token() };
+  const socket = await connected(connect(t, relay, '/alerts', { auth }));
+  await server.publish(...created(1));
+  await event(socket, 'alert:created');
+  const refused = next(socket, 'connect_error', 'refusal');
+  auth.token = 'broken';
+  await lose(relay, socket);
+  assert.equal((await refused).message, 'Authentication failed');
+  await server.publish(...created(2));
+  auth.token = token();
+  socket.connect();
+  await reconnected(socket);
+  assert.equal(socket.recovered, true);
+  assert.deepEqual(await event(socket, 'alert:created'), { n: 2 });
+});
+
+test('what is sent right behind a connect that recovers waits for it', async (t) => {
+  const server = await started(t);
+  const service = await server.service(services);
+  t.after(() => service.close());
+  const speak = (...messages) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/socket.io/?EIO=4&transport=websocket`);
+    const inbox = new Inbox();
+    socket.on('message', (data) => inbox.push(data.toString()));
+    socket.on('open', () => messages.forEach((message) => socket.send(message)));
+    return { socket, starting: async (start) => { for (;;) { const text = await inbox.take(start); if (text.startsWith(start)) return text; } } };
+  };
+  const first = speak(`40/alerts,${JSON.stringify({ token: token() })}`);
+  const { pid } = JSON.parse((await first.starting('40/alerts,')).slice('40/alerts,'.length));
+  const offset = JSON.parse((await first.starting('42/alerts,')).slice('42/alerts,'.length)).at(-1);
+  first.socket.terminate();
+  const second = speak(`40/alerts,${JSON.stringify({ token: token(), pid, offset })}`, '42/alerts,1["echo",{"value":"early"}]');
+  assert.ok((await second.starting('40/alerts,')).includes(pid));
+  assert.equal(await second.starting('43/alerts,'), '43/alerts,1[{"value":"early"}]');
+  second.socket.close();
 });
 
 test("another tenant's recovery record is of no use", async (t) => {

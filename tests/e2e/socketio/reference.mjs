@@ -35,8 +35,10 @@ function authenticate(socket, next) {
 /** What a service of the tests answers to a client event (services.mjs is the same for this server). */
 function answer(socket, name, args) {
   const acknowledge = typeof args.at(-1) === 'function' ? args.pop() : () => {};
-  let reply = name === 'silent' ? {} : { value: described(args[0]?.value) };
-  if (name !== 'echo' && name !== 'silent') {
+  let reply = { value: described(args[0]?.value) };
+  if (name === 'silent') reply = {};
+  else if (name === 'mirror') reply = { value: args[0]?.value };
+  else if (name !== 'echo') {
     const fault = { code: 'NO_HANDLER', message: 'no service handles this event' };
     socket.emit('error', { ...fault, event: name });
     reply = { error: fault };

@@ -67,6 +67,16 @@ describe('refusals', { concurrency: 6 }, () => {
     assert.deepEqual([answer.status, answer.headers['access-control-allow-origin'], answer.headers['access-control-allow-credentials']], [200, ORIGIN, 'true']);
   });
 
+  test('where any origin may come, none brings cookies', async () => {
+    const open = await Server.start({ env: { CORS_ORIGINS: '*' } });
+    try {
+      const answer = await request(open.port, 'GET', '/socket.io/?EIO=4&transport=polling', { headers: { Origin: ORIGIN } });
+      assert.deepEqual([answer.status, answer.headers['access-control-allow-origin'], answer.headers['access-control-allow-credentials']], [200, '*', undefined]);
+    } finally {
+      await open.stop();
+    }
+  });
+
   test('a browser of another origin is told of none', async () => {
     const headers = { Origin: 'https://elsewhere.example.com' };
     const answer = await request(server.port, 'GET', '/socket.io/?EIO=4&transport=polling', { headers });

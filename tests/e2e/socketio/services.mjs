@@ -2,7 +2,7 @@
 
 const refusal = (code, message) => Object.assign(new Error(message), { code });
 
-/** Bytes as text: replies of services are JSON. */
+/** Bytes as text: so a reply shows what arrived. */
 export function described(value) {
   if (Buffer.isBuffer(value)) return value.length <= 64 ? `bytes ${value.toString('hex')}` : `${value.length} bytes, all ${value[0]}: ${value.every((byte) => byte === value[0])}`;
   if (Array.isArray(value)) return value.map(described);
@@ -11,10 +11,13 @@ export function described(value) {
 }
 
 const echo = ({ value }) => ({ value: described(value) });
+const mirror = ({ value }) => ({ value });
 
 export const services = {
   'alerts:echo': echo,
+  'alerts:mirror': mirror,
   'video:echo': echo,
+  'video:mirror': mirror,
   'video:silent': () => undefined,
   'video:never': () => new Promise(() => {}),
   'video:fails': () => {

@@ -40,6 +40,8 @@ for (const shards of [1, 2]) {
           assert.deepEqual(await ask(socket, 'echo', { value: ['ünïcödé', 1.5, null, { deep: [true] }] }), { value: ['ünïcödé', 1.5, null, { deep: [true] }] });
           assert.deepEqual(await ask(socket, 'echo', { value: [Buffer.from([0, 255, 1]), { deep: Buffer.from('x') }] }), { value: ['bytes 00ff01', { deep: 'bytes 78' }] });
           const large = Buffer.alloc(300_000, 7);
+          const mirrored = await ask(socket, 'mirror', { value: [large, { deep: Buffer.from('x') }, 'text'] });
+          assert.deepEqual(mirrored, { value: [large, { deep: Buffer.from('x') }, 'text'] });
           assert.deepEqual(await ask(socket, 'echo', { value: large }), { value: '300000 bytes, all 7: true' });
 
           await server.publish('video', `tenant:${claims.tenantId}`, 'video:motion:detected', { cameraId: '7', confidence: 0.5 });

@@ -98,6 +98,22 @@ export default {
     await socket.take();
   },
 
+  async 'binary-acknowledgements'(t) {
+    const socket = await t.websocket();
+    await socket.join('/video');
+    socket.send('452-/video,7["mirror",{"value":[{"_placeholder":true,"num":0},1.5,{"deep":{"_placeholder":true,"num":1}}]}]', Buffer.from([0, 255]), Buffer.from('x'));
+    await take(socket, 6);
+    socket.send('42/video,8["mirror",{"value":"none"}]');
+    await take(socket, 2);
+  },
+
+  async 'binary-acknowledgements-over-polling'(t) {
+    const session = await t.polling();
+    await session.join('/video');
+    await session.send('451-/video,7["mirror",{"value":{"_placeholder":true,"num":0}}]', 'bAQID');
+    await take(session, 4);
+  },
+
   async 'acknowledgements'(t) {
     const socket = await t.websocket();
     await socket.join('/video');
