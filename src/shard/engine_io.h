@@ -93,8 +93,7 @@ class EngineIo {
     ConnectionId http;
     std::uint64_t exchange = 0;
     ConnectionId session;
-    std::string origin;         // empty: none was sent
-    bool named_origin = false;  // listed by name, or the server's own
+    std::string origin;  // that the answer allows; empty: the request had none
     bool keep_alive = true;
   };
   /// The last answer to a poll of this turn, and what it was made of.
@@ -104,6 +103,8 @@ class EngineIo {
     bool keep_alive = true;
     Frame answer;
   };
+  static constexpr std::size_t sid_characters = 20;
+  static constexpr std::string_view text_type = "text/plain; charset=UTF-8";
   struct Refusal {
     int code;
     std::string_view message;

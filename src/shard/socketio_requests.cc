@@ -150,7 +150,7 @@ void SocketIoWire::reply_binary(ConnectionId id, Connection& c, std::int64_t req
   if (!taken) return;
   const Waiting& waiting = *taken;
   switch (waiting.what) {
-    case What::join: return joined(id, c, waiting, data, nullptr);
+    case What::join: return joined(id, c, data, nullptr);
     case What::silent: return keep_record(c);
     case What::subscribe: {
       std::string said =
@@ -175,7 +175,7 @@ void SocketIoWire::refuse(ConnectionId id, Connection& c, std::optional<std::int
   const std::optional<Waiting> taken = take_waiting(*c.sio(), request);
   if (!taken) return send_event(id, c, "error", error_argument(fault));
   const Waiting& waiting = *taken;
-  if (waiting.what == What::join) return joined(id, c, waiting, {}, &fault);
+  if (waiting.what == What::join) return joined(id, c, {}, &fault);
   if (waiting.what != What::silent) answer_fault(id, c, waiting, fault);
 }
 

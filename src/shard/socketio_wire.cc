@@ -242,7 +242,7 @@ bool SocketIoWire::hold(SocketIoSocket& socket, sio::Packet packet) const {
   return true;
 }
 
-void SocketIoWire::joined(ConnectionId id, Connection& c, const Waiting&, std::string_view data, const Fault* fault) {
+void SocketIoWire::joined(ConnectionId id, Connection& c, std::string_view data, const Fault* fault) {
   SocketIoSocket& socket = *c.sio();
   SocketIoSocket::Connecting& state = *socket.connecting;
   --state.joins_left;

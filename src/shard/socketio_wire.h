@@ -106,7 +106,7 @@ class SocketIoWire final : public Wire {
                std::vector<std::string> attachments);
   void subscribe(ConnectionId id, Connection& c, Waiting waiting, bool adds);
   void change_gate(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view tenant, bool opens);
-  void joined(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data, const Fault* fault);
+  void joined(ConnectionId id, Connection& c, std::string_view data, const Fault* fault);
   void connected(ConnectionId id, Connection& c);
   /// Event, acknowledgement and `<event>:response`.
   void answer(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data,

@@ -22,6 +22,17 @@ async function started(t, options) {
   return server;
 }
 
+/** A client behind a relay that has had one event, and the object that its token is read from. */
+async function met(t) {
+  const server = await started(t);
+  const relay = await Relay.open(t, server);
+  const auth = { token: token() };
+  const socket = await connected(connect(t, relay, '/alerts', { auth }));
+  await server.publish(...created(1));
+  await event(socket, 'alert:created');
+  return { server, relay, auth, socket };
+}
+
 for (const shards of [1, 2]) {
   for (const transports of [['polling', 'websocket'], ['polling'], ['websocket']]) {
     test(`${shards} shards, ${transports}: who comes back gets what was missed, once and in order, and keeps its id`, async (t) => {
@@ -81,12 +92,7 @@ test('a client of a namespace without history comes back without recovery', asyn
 });
 
 test('recovery asks for a valid token again: who has none gets nothing of what was missed', async (t) => {
-  const server = await started(t);
-  const relay = await Relay.open(t, server);
-  const auth = { token: token() };
-  const socket = await connected(connect(t, relay, '/alerts', { auth }));
-  await server.publish(...created(1));
-  await event(socket, 'alert:created');
+  const { server, relay, auth, socket } = await met(t);
   relay.to(null);
   await lose(relay, socket);
   await server.publish(...created(2));
@@ -100,12 +106,7 @@ test('recovery asks for a valid token again: who has none gets nothing of what w
 });
 
 test('a bad token on the way back uses nothing up', async (t) => {
-  const server = await started(t);
-  const relay = await Relay.open(t, server);
-  const auth = { token: token() };
-  const socket = await connected(connect(t, relay, '/alerts', { auth }));
-  await server.publish(...created(1));
-  await event(socket, 'alert:created');
+  const { server, relay, auth, socket } = await met(t);
   const refused = next(socket, 'connect_error', 'refusal');
   auth.token = 'broken';
   await lose(relay, socket);
@@ -140,12 +141,7 @@ test('what is sent right behind a connect that recovers waits for it', async (t)
 });
 
 test("another tenant's recovery record is of no use", async (t) => {
-  const server = await started(t);
-  const relay = await Relay.open(t, server);
-  const auth = { token: token({ tenantId: 't1' }) };
-  const socket = await connected(connect(t, relay, '/alerts', { auth }));
-  await server.publish(...created(1));
-  await event(socket, 'alert:created');
+  const { server, relay, auth, socket } = await met(t);
   relay.to(null);
   await lose(relay, socket);
   await server.publish(...created(2));
