@@ -172,7 +172,7 @@ TEST(Inflater, EveryTruncationOfAMessageIsRefusedOrShorter) {
   EXPECT_EQ(inflated(compressed.substr(0, compressed.size() / 2)), "fault:1007");
 }
 
-TEST(Receiver, CompressedTextIsValidatedAsWell) {
+TEST(Rfc6455Section8_1, CompressedTextIsValidatedAsWell) {
   Deflater deflater;
   const std::string bad(deflater.deflate("abc\xff"));
   EXPECT_EQ(receive(masked(0xc1, bad), server_deflate), Events{"fault:1007:text is not UTF-8"});

@@ -59,7 +59,7 @@ TEST(Rfc6455Section5_2, AHeaderIsJudgedWithoutWaitingForItsEnd) {
   EXPECT_EQ(fault_of(wire({0x89, 126})).detail, "control frame above 125 bytes");
 }
 
-TEST(FrameParser, APayloadAboveTheLimitIsRefusedByItsHeader) {
+TEST(Rfc6455Section10_4, APayloadAboveTheLimitIsRefusedByItsHeader) {
   EXPECT_EQ(fault_of(wire({0x82, 126, 0x01, 0x01}), Role::client, 256).code, CloseCode::too_big);
   std::string allowed = wire({0x82, 126, 0x01, 0x00});
   FrameParser parser(Role::client, Compression::none);

@@ -60,7 +60,7 @@ TEST(Rfc7692Section6, ADeflatedPayloadSetsRsv1) {
   EXPECT_EQ(out, wire({0xc1, 1, 'x', 0xc2, 1, 'x'}));
 }
 
-TEST(FrameWriter, WhatIsWrittenIsReadByTheOtherSide) {
+TEST(Rfc6455Section5_1, WhatIsWrittenIsReadByTheOtherSide) {
   for (const std::size_t size : {0u, 1u, 7u, 125u, 126u, 65'535u, 65'536u}) {
     const std::string payload(size, 'q');
     EXPECT_EQ(receive(text_frame(payload), client), Events{"text:" + payload});
@@ -70,7 +70,7 @@ TEST(FrameWriter, WhatIsWrittenIsReadByTheOtherSide) {
   }
 }
 
-TEST(FrameWriter, ACloseFrameHasItsCodeInNetworkOrderAndItsReason) {
+TEST(Rfc6455Section5_5_1, ACloseFrameHasItsCodeInNetworkOrderAndItsReason) {
   std::string out;
   append_close_frame(out, CloseCode::going_away, "drain");
   EXPECT_EQ(out, wire({0x88, 7, 0x03, 0xe9}) + "drain");
@@ -82,7 +82,7 @@ TEST(FrameWriter, ACloseFrameHasItsCodeInNetworkOrderAndItsReason) {
   EXPECT_EQ(receive(out), Events{"close:4008:slow"});
 }
 
-TEST(FrameWriter, AReasonIsCutTo123BytesBetweenCharacters) {
+TEST(Rfc6455Section5_5, AReasonIsCutTo123BytesBetweenCharacters) {
   for (std::size_t begin = 118; begin < 124; ++begin) {
     const std::string reason = std::string(begin, 'r') + "€€€";
     std::string out;

@@ -134,7 +134,7 @@ TEST(Rfc6455Section4_1, TheClientWritesItsRequest) {
             "Origin: https://a\r\n\r\n");
 }
 
-TEST(ClientHandshake, PartsThatWouldBreakTheRequestAreRefused) {
+TEST(Rfc6455Section4_1, PartsThatWouldBreakTheRequestAreRefused) {
   auto refused = [](auto change) {
     ClientHandshake handshake = client_example();
     change(handshake);
@@ -153,7 +153,7 @@ TEST(ClientHandshake, PartsThatWouldBreakTheRequestAreRefused) {
   EXPECT_TRUE(refused([](auto& h) { h.headers = {{"X Y", "a"}}; }));
 }
 
-TEST(ClientHandshake, KeysAre16RandomBytesInBase64) {
+TEST(Rfc6455Section4_1, KeysAre16RandomBytesInBase64) {
   SeededEntropy entropy(1);
   const std::string a = make_key(entropy), b = make_key(entropy);
   EXPECT_EQ(a.size(), 24u);

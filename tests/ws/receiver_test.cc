@@ -114,7 +114,7 @@ TEST(Rfc6455Section8_1, InvalidTextIsRefusedBeforeItsFrameHasEnded) {
   EXPECT_EQ(receive(bytes), Events{"fault:1007:text is not UTF-8"});
 }
 
-TEST(Receiver, MessagesInOneInputAreDeliveredInOrder) {
+TEST(Rfc6455Section6_2, MessagesInOneInputAreDeliveredInOrder) {
   EXPECT_EQ(receive(masked(0x81, "a") + masked(0x82, "b") + masked(0x89, "c") + masked(0x81, "") + masked(0x81, "d")),
             (Events{"text:a", "binary:b", "ping:c", "text:", "text:d"}));
 }
@@ -139,7 +139,7 @@ TEST(Receiver, AWholeMessageIsAViewOfTheInput) {
   EXPECT_FALSE(receiver.partial());
 }
 
-TEST(Receiver, TheSizeLimitHoldsForAFrameAndForAMessage) {
+TEST(Rfc6455Section10_4, TheSizeLimitHoldsForAFrameAndForAMessage) {
   const Link ten{.message_bytes_max = 10};
   EXPECT_EQ(receive(masked(0x81, "0123456789"), ten), Events{"text:0123456789"});
   EXPECT_EQ(receive(masked(0x81, "0123456789x"), ten), Events{"fault:1009:frame exceeds the message size limit"});
@@ -149,12 +149,12 @@ TEST(Receiver, TheSizeLimitHoldsForAFrameAndForAMessage) {
             (Events{"ping:control frames do not count", "text:0123456789"}));
 }
 
-TEST(Receiver, ATooLargeMessageIsRefusedByItsHeader) {
+TEST(Rfc6455Section10_4, ATooLargeMessageIsRefusedByItsHeader) {
   const std::string header = wire({0x82, 0xff, 0, 0, 0, 0, 0x40, 0, 0, 0, 1, 2, 3, 4});  // 1 GiB announced
   EXPECT_EQ(receive(header), Events{"fault:1009:frame exceeds the message size limit"});
 }
 
-TEST(Receiver, FragmentsAreCounted) {
+TEST(Rfc6455Section10_4, FragmentsAreCounted) {
   const Link three{.message_fragments_max = 3};
   const std::string begin = masked(0x01, "") + masked(0x00, "");
   EXPECT_EQ(receive(begin + masked(0x80, "x") + begin + masked(0x80, "y"), three), (Events{"text:x", "text:y"}));
