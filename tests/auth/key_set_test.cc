@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/prefixes.h"
 #include "signing.h"
 
 namespace sparc::auth {
@@ -154,6 +155,14 @@ TEST(KeySet, WhatIsNoJwksIsAnError) {
     EXPECT_FALSE(builder.add_jwks(KeyPurpose::user, text)) << text.substr(0, 80);
     EXPECT_EQ(builder.size(), 0U);
   }
+}
+
+TEST(KeySet, EveryPrefixOfAJwksIsAnError) {
+  for_each_prefix(jwks({ec_key_for_tests().jwk(), ed25519_key_for_tests().jwk()}), [](std::string_view prefix) {
+    KeySetBuilder builder;
+    EXPECT_FALSE(builder.add_jwks(KeyPurpose::user, std::string(prefix))) << prefix;
+    EXPECT_EQ(builder.size(), 0U);
+  });
 }
 
 TEST(KeySet, MoreThanSixtyFourKeysAreRefused) {

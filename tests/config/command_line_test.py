@@ -4,6 +4,7 @@ import base64
 import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,15 @@ class Usage(unittest.TestCase):
     def test_documentation_is_printed(self):
         self.assertTrue(run("docs-config").stdout.startswith("# Configuration\n"))
 
+    def test_help_has_every_flag_and_variable_of_the_documentation(self):
+        documented = re.findall(r"^\| `\S+` \| `(\w+)` `(--\S+)` \|", run("docs-config").stdout, re.MULTILINE)
+        self.assertGreater(len(documented), 100)
+        shown = run("serve", "--help").stdout
+        for variable, flag in documented:
+            self.assertRegex(shown, rf"(?s)\n  {flag}\b[^-].*?\[{variable}\b")
+        flags = set(re.findall(r"^  (?:-\w,)?(--\S+)", shown, re.MULTILINE))
+        self.assertEqual(flags - {flag for _, flag in documented}, {"--help", "--config", "--print-config"})
+
 
 class CheckConfig(unittest.TestCase):
     def test_a_good_file_is_called_good(self):
@@ -83,7 +93,7 @@ class Serve(unittest.TestCase):
             ran = run("serve", "--print-config", "--config", file.name, "--dev-echo", environment={"JWT_SECRET": "hunter2-hunter2"})
         self.assertEqual(ran.returncode, 0)
         self.assertIn(f"shards = 3  # {file.name}:1\n", ran.stdout)
-        self.assertIn("dev_echo = true  # flag --dev-echo\n", ran.stdout)
+        self.assertIn("dev.echo = true  # flag --dev-echo\n", ran.stdout)
         self.assertIn("# jwt.secret = (redacted)  # environment JWT_SECRET\n", ran.stdout)
         self.assertNotIn("hunter2", ran.stdout + ran.stderr)
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include "base/prefixes.h"
 
 #include "protocol/json_scan.h"
 
@@ -104,6 +105,15 @@ TEST(JsonChecker, NestingHasTheSameBoundOnBothWays) {
     EXPECT_FALSE(valid(nested(json_depth_max, empty))) << empty;
     EXPECT_FALSE(valid(nested(json_depth_max, std::string("1e400,") + std::string(empty)))) << empty;
     EXPECT_FALSE(valid(nested(json_depth_max, std::string(long_integer) + "," + std::string(empty)))) << empty;
+  }
+}
+
+TEST(JsonChecker, EveryPrefixOfADocumentIsRefusedOnBothWays) {
+  for (const std::string& text :
+       {std::string(R"({"a":[1,-2.5e3,true,null,"\ud83d\udeaa\n"],"b":{"c":"é🔒"}})"),
+        "{\"a\":[" + std::string(long_integer) + R"(,-2.5e3,false,"\ud83d\udeaa\n"],"b":{"c":"é🔒"}})"}) {
+    EXPECT_TRUE(valid(text));
+    for_each_prefix(text, [](std::string_view prefix) { EXPECT_FALSE(valid(prefix)) << prefix; });
   }
 }
 

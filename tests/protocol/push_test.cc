@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/prefixes.h"
 #include "protocol/native/replies.h"
 
 namespace sparc::protocol::native {
@@ -57,6 +58,18 @@ TEST(Push, WithoutTheCheckInvalidJsonIsReadWithinItsBounds) {
       (void)decoder.text(std::string_view(broken.data(), broken.size()));
     }
   }
+}
+
+TEST(Push, EveryPrefixOfAMessageIsRefused) {
+  PushDecoder decoder;
+  const std::string text =
+      R"([{"type":"event","namespace":"a\u00e9","event":"x","offset":4,"data":{"a":[1,"]}\""]}},{"type":"position","namespace":"a","epoch":"e","offset":4}])";
+  ASSERT_TRUE(decoder.text(text));
+  for_each_prefix(text, [&](std::string_view prefix) { EXPECT_FALSE(decoder.text(prefix)) << prefix; });
+  const std::string header = R"({"type":"event","namespace":"v","event":"x","data":1,"attachments":[4,4]})";
+  const std::string binary = std::string(3, '\0') + static_cast<char>(header.size()) + header + "12345678";
+  ASSERT_TRUE(decoder.binary(binary));
+  for_each_prefix(binary, [&](std::string_view prefix) { EXPECT_FALSE(decoder.binary(prefix)) << prefix.size(); });
 }
 
 TEST(Push, KnownCodesHaveTheirValue) {

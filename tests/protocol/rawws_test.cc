@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/prefixes.h"
 #include "protocol/scalar.h"
 
 namespace sparc::protocol::rawws {
@@ -76,6 +77,13 @@ TEST(RawWs, WhatIsNoMessageIsRefusedWithAReason) {
         << wrong;
   }
   EXPECT_EQ(refusal(R"({"type":"subscribe","filters":{"a":1,"\u0061":2}})"), "\"filters\" names a field twice");
+}
+
+TEST(RawWs, EveryPrefixOfAMessageIsRefused) {
+  const std::string text =
+      R"({"type":"subscribe","channels":["alerts","caf\u00e9"],"filters":{"type":"door","severity":["high",5]}})";
+  (void)decoded<SubscribeChannels>(text);
+  for_each_prefix(text, [](std::string_view prefix) { EXPECT_FALSE(decode(prefix)) << prefix; });
 }
 
 TEST(RawWs, ListsAreBounded) {

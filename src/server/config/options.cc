@@ -193,7 +193,7 @@ Fields operation() {
       field<&Config::dev_keys>("dev_keys",
                                "Keys that everybody knows where none are set. Refused unless `host` is a loopback address, which "
                                "it is by default then."),
-      field<&Config::dev_echo>("dev_echo",
+      field<&Config::dev_echo>("dev.echo",
                                "Every message on /echo comes back as it came, without a token, and every namespace answers the "
                                "event `echo` with its data: for conformance suites and benchmarks."),
   };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/prefixes.h"
 #include "protocol/socketio/base64.h"
 
 namespace sparc::protocol::socketio {
@@ -87,6 +88,26 @@ TEST(EnginePayload, OneBadPacketSpoilsAll) {
                            "4a\x1e"
                            "9"})
     EXPECT_FALSE(read_payload(body)) << body;
+}
+
+TEST(EnginePayload, ABodyThatIsCutShortHasNoPacketsButThoseBeforeTheCut) {
+  const std::string body =
+      "4héllo\x1e"
+      "3\x1e"
+      "bAQIDBA==\x1e"
+      "4last";
+  const auto whole = read_payload(body);
+  ASSERT_TRUE(whole);
+  for_each_prefix(body, [&](std::string_view prefix) {
+    const auto packets = read_payload(prefix);
+    if (!packets) return;
+    ASSERT_LE(packets->size(), whole->size());
+    for (std::size_t i = 0; i < packets->size(); ++i) {
+      EXPECT_EQ(packets->at(i).type, whole->at(i).type);
+      const bool last = i + 1 == packets->size();
+      EXPECT_TRUE(last ? whole->at(i).data.starts_with(packets->at(i).data) : whole->at(i).data == packets->at(i).data);
+    }
+  });
 }
 
 TEST(EnginePayload, ABodyThatIsNoUtf8IsAParseError) { EXPECT_FALSE(read_payload("4\xff")); }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/prefixes.h"
 #include "protocol/socketio/packet.h"
 
 namespace sparc::protocol::socketio {
@@ -186,6 +187,19 @@ TEST(PacketDecoder, JsonIsCheckedWhole) {
   for (const char* text : {"2[\"a\",nul]", "2[\"a\",01]", "2[\"a\",\"\\ud800\"]", "2[\"a\",\"\xff\"]", "2[\"a\",1e999]",
                            "2[\"a\",]", "2[\"a\"]]", "2['a']", "2[\"a\",NaN]"})
     EXPECT_EQ(fault(text), "invalid payload") << text;
+}
+
+TEST(PacketDecoder, EveryPrefixOfAPacketIsRefusedAndWaitsForNoAttachment) {
+  for (const std::string_view text : {R"(2["a",{"b":[1,"\u00e9"]}])", R"(2/alerts,12["a"])", R"(3/alerts,7[{"x":null}])",
+                                      R"(52-/alerts,12["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}])",
+                                      R"(61-3[{"_placeholder":true,"num":0}])"}) {
+    ASSERT_TRUE(standard().text(text)) << text;
+    for_each_prefix(text, [](std::string_view prefix) { EXPECT_FALSE(standard().text(prefix)) << prefix; });
+  }
+  for_each_prefix(R"(0/alerts,{"token":"t"})", [](std::string_view prefix) {
+    const auto packet = standard().text(prefix);
+    EXPECT_TRUE(!packet || (*packet)->data.empty()) << prefix << ": a namespace may be short, an object is whole";
+  });
 }
 
 TEST(SplitEvent, NameFirstAndFurtherArguments) {
