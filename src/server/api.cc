@@ -1,14 +1,10 @@
 #include "server/api.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/json_text.h"
 #include "http/response.h"
-#include "http/target.h"
 #include "protocol/json_scan.h"
-#include "protocol/native/codec.h"
-#include "protocol/room_name.h"
 #include "server/dashboard.h"
 #include "server/metrics.h"
 #include "server/node.h"
@@ -97,17 +93,11 @@ std::expected<shard::PublishRequest, Fault> publication_of(std::string_view obje
   return out;
 }
 
-std::size_t limit_of(std::string_view query, std::size_t most) {
-  const auto text = http::query_value(query, "limit");
-  std::size_t limit = most;
-  if (text) (void)std::from_chars(text->data(), text->data() + text->size(), limit);
-  return std::min(limit == 0 ? most : limit, most);
-}
-
 }  // namespace
 
 std::string client_json(const shard::ClientInfo& client) {
-  std::string out = "{\"id\":" + json_string(client.id) + ",\"userId\":" + json_string(client.user_id) + ",\"tenantId\":" + json_string(client.tenant_id);
+  std::string out = "{\"id\":" + json_string(client.id) + ",\"userId\":" + json_string(client.user_id) +
+                    ",\"tenantId\":" + json_string(client.tenant_id);
   if (!client.organization_id.empty()) out += ",\"organizationId\":" + json_string(client.organization_id);
   out += ",\"roles\":[";
   for (const std::string& role : client.roles) {
@@ -132,8 +122,8 @@ std::string client_json(const shard::ClientInfo& client) {
   return out + "\"}";
 }
 
-void Api::answer(const Exchange& to, int status, std::string_view body, std::string_view content_type, std::int64_t retry_after_ms,
-                 std::string_view allow) {
+void Api::answer(const Exchange& to, int status, std::string_view body, std::string_view content_type,
+                 std::int64_t retry_after_ms, std::string_view allow) {
   std::vector<Header> headers;
   const std::string retry = std::to_string((retry_after_ms + 999) / 1000);
   if (retry_after_ms != 0) headers.push_back({"Retry-After", retry});
@@ -152,7 +142,6 @@ void Api::answer(const Exchange& to, int status, std::string_view body, std::str
   reply.body_kind = to.head ? http::BodyKind::left_out : http::BodyKind::whole;
   std::string out;
   http::append_reply(out, reply);
-  if (to.path.starts_with("/api/")) thread_.log_access(to.id, to.path, status);
   thread_.shard().respond(to.id, to.number, out, to.keep_alive);
 }
 
@@ -162,10 +151,11 @@ void Api::refuse(const Exchange& to, int status, const Fault& fault, std::string
 void Api::refuse(const Exchange& to, const Fault& fault) { refuse(to, status_of(fault.code), fault); }
 
 void Api::handle(ConnectionId id, std::uint64_t exchange, const http::Request& request) {
-  Exchange to{id, exchange, request.keep_alive && !thread_.node().draining(), request.method == "HEAD", {}, std::string(request.path)};
+  Exchange to{id, exchange, request.keep_alive && !thread_.node().draining(), request.method == "HEAD", {}};
   if (const auto origin = request.header("origin")) {
     const auto& allowed = thread_.shard().settings().cors_origins;
-    if (std::any_of(allowed.begin(), allowed.end(), [&](const std::string& a) { return a == "*" || a == *origin; })) to.origin = *origin;
+    if (std::any_of(allowed.begin(), allowed.end(), [&](const std::string& a) { return a == "*" || a == *origin; }))
+      to.origin = *origin;
   }
   const bool get = request.method == "GET" || request.method == "HEAD";
   const std::string_view path = request.path;
@@ -205,30 +195,34 @@ std::optional<ServiceIdentity> Api::service(const Exchange& to, const http::Requ
       credential = trim_blanks(authorization->substr(scheme.size()));
     }
   }
-  if (credential.empty()) {
-    refuse(to, 401, {Code::UNAUTHENTICATED, "an API key is needed: X-API-Key, or Authorization: Bearer"});
+  const auto refused = [&](int status, const Fault& fault, const ServiceIdentity& known = {}) {
+    audit(to.id, "API request refused", known, fault.message);
+    refuse(to, status, fault);
     return std::nullopt;
-  }
+  };
+  if (credential.empty())
+    return refused(401, {Code::UNAUTHENTICATED, "an API key is needed: X-API-Key, or Authorization: Bearer"});
   std::optional<ServiceIdentity> who;
   if (const ServiceIdentity* known = thread_.shard().api_keys().find(credential)) {
     who = *known;
   } else if (auth::looks_like_token(credential)) {
     auto verified = thread_.shard().verifier().verify_service(credential, thread_.now());
-    if (verified && thread_.shard().is_revoked(*verified)) {
-      refuse(to, {Code::REVOKED, "the token was revoked"});
-      return std::nullopt;
-    }
+    if (verified && thread_.shard().is_revoked(*verified))
+      return refused(401, {Code::REVOKED, "the token was revoked"}, *verified);
     if (verified) who = std::move(*verified);
   }
   if (!who) {
-    refuse(to, 401, {Code::UNAUTHENTICATED, "no known API key, and no service token; users' tokens never open the API"});
-    return std::nullopt;
+    return refused(401, {Code::UNAUTHENTICATED, "no known API key, and no service token; users' tokens never open the API"});
   }
-  if (!who->may(scope)) {
-    refuse(to, 403, {Code::FORBIDDEN, "this key lacks the scope that is needed here"});
-    return std::nullopt;
-  }
+  if (!who->may(scope)) return refused(403, {Code::FORBIDDEN, "this key lacks the scope that is needed here"}, *who);
   return who;
+}
+
+void Api::audit(ConnectionId id, std::string_view what, const ServiceIdentity& who, std::string_view detail) {
+  Identity identity;
+  identity.user_id = who.name;
+  identity.tenant_id = who.tenant_id;
+  static_cast<shard::Host&>(thread_).audit(what, thread_.shard().peer_of(id), identity, detail);
 }
 
 void Api::api(Exchange to, const http::Request& request, std::string_view name) {
@@ -238,9 +232,12 @@ void Api::api(Exchange to, const http::Request& request, std::string_view name) 
     void (Api::*run)(Exchange, const http::Request&, const ServiceIdentity&);
   };
   static constexpr Route routes[] = {
-      {"broadcast", "POST", Scope::publish, &Api::broadcast}, {"connections", "GET", Scope::read, &Api::connections},
-      {"rooms", "GET", Scope::read, &Api::rooms},             {"presence", "GET", Scope::read, &Api::presence},
-      {"history", "GET", Scope::read, &Api::history},         {"disconnect", "POST", Scope::disconnect, &Api::disconnect},
+      {"broadcast", "POST", Scope::publish, &Api::broadcast},
+      {"connections", "GET", Scope::read, &Api::connections},
+      {"rooms", "GET", Scope::read, &Api::rooms},
+      {"presence", "GET", Scope::read, &Api::presence},
+      {"history", "GET", Scope::read, &Api::history},
+      {"disconnect", "POST", Scope::disconnect, &Api::disconnect},
   };
   if (name == "openapi.json") {
     if (request.method != "GET" && request.method != "HEAD") return refuse(to, 405, {Code::BAD_REQUEST, "use GET"}, "GET, HEAD");
@@ -254,7 +251,8 @@ void Api::api(Exchange to, const http::Request& request, std::string_view name) 
   }
   for (const Route& route : routes) {
     if (route.name != name) continue;
-    if (request.method != route.method) return refuse(to, 405, {Code::BAD_REQUEST, "use " + std::string(route.method)}, route.method);
+    if (request.method != route.method)
+      return refuse(to, 405, {Code::BAD_REQUEST, "use " + std::string(route.method)}, route.method);
     const auto who = service(to, request, route.scope);
     if (who) (this->*route.run)(std::move(to), request, *who);
     return;
@@ -305,7 +303,9 @@ void Api::broadcast(Exchange to, const http::Request& request, const ServiceIden
   json::Walker walk(body);
   while (walk.next()) items.push_back(walk.value);
   const std::size_t most = thread_.shard().settings().limits.broadcast_items_max;
-  if (items.size() > most) return refuse(to, {Code::BAD_REQUEST, "an array has at most " + std::to_string(most) + " publications (limits.broadcast_items_max)"});
+  if (items.size() > most)
+    return refuse(
+        to, {Code::BAD_REQUEST, "an array has at most " + std::to_string(most) + " publications (limits.broadcast_items_max)"});
   struct Batch {
     Exchange to;
     std::vector<std::string> answers;
@@ -335,126 +335,13 @@ void Api::broadcast(Exchange to, const http::Request& request, const ServiceIden
   }
 }
 
-void Api::connections(Exchange to, const http::Request& request, const ServiceIdentity& who) {
-  const std::string tenant = !who.tenant_id.empty() ? who.tenant_id : http::query_value(request.query, "tenantId").value_or("");
-  const std::string user = http::query_value(request.query, "userId").value_or("");
-  const std::size_t limit = limit_of(request.query, thread_.shard().settings().limits.listing_entries_max);
-  using Texts = std::pair<std::size_t, std::vector<std::string>>;
-  thread_.node().gather<Texts>(
-      thread_,
-      [tenant, user, limit](IoThread& there) {
-        Texts out;
-        there.shard().for_each_client([&](const shard::ClientInfo& client) {
-          if ((!tenant.empty() && client.tenant_id != tenant) || (!user.empty() && client.user_id != user)) return;
-          if (out.first++ < limit) out.second.push_back(client_json(client));
-        });
-        return out;
-      },
-      [this, to = std::move(to), limit](std::vector<Texts> parts) {
-        std::size_t total = 0, shown = 0;
-        std::string body = "{\"connections\":[";
-        for (const Texts& part : parts) {
-          total += part.first;
-          for (const std::string& text : part.second) {
-            if (shown == limit) break;
-            if (shown++ != 0) body += ',';
-            body += text;
-          }
-        }
-        answer(to, 200, body + "],\"total\":" + std::to_string(total) + "}");
-      });
-}
-
-void Api::rooms(Exchange to, const http::Request& request, const ServiceIdentity& who) {
-  const std::string tenant = !who.tenant_id.empty() ? who.tenant_id : http::query_value(request.query, "tenantId").value_or("");
-  const std::string ns = http::query_value(request.query, "namespace").value_or("");
-  const std::size_t limit = limit_of(request.query, thread_.shard().settings().limits.listing_entries_max);
-  using Sizes = std::map<std::string, std::size_t>;  // "namespace\0tenant\0room"
-  const bool all_tenants = tenant.empty();
-  thread_.node().gather<Sizes>(
-      thread_,
-      [tenant, ns, all_tenants](IoThread& there) {
-        Sizes out;
-        there.shard().for_each_room([&](const shard::Shard::RoomInfo& room) {
-          if ((!all_tenants && room.tenant != tenant) || (!ns.empty() && room.ns != ns)) return;
-          out[std::string(room.ns) + '\0' + std::string(room.tenant) + '\0' + std::string(room.name)] += room.members;
-        });
-        return out;
-      },
-      [this, to = std::move(to), limit](std::vector<Sizes> parts) {
-        Sizes all;
-        for (const Sizes& part : parts) {
-          for (const auto& [name, members] : part) all[name] += members;
-        }
-        std::size_t shown = 0;
-        std::string body = "{\"rooms\":[";
-        for (const auto& [key, members] : all) {
-          if (shown++ == limit) break;
-          const std::size_t a = key.find('\0'), b = key.find('\0', a + 1);
-          if (shown != 1) body += ',';
-          body += "{\"namespace\":" + json_string(key.substr(0, a)) + ",\"tenantId\":" + json_string(key.substr(a + 1, b - a - 1)) +
-                  ",\"room\":" + json_string(key.substr(b + 1)) + ",\"members\":" + std::to_string(members) + "}";
-        }
-        answer(to, 200, body + "],\"total\":" + std::to_string(all.size()) + "}");
-      });
-}
-
-void Api::presence(Exchange to, const http::Request& request, const ServiceIdentity& who) {
-  const auto ns_name = http::query_value(request.query, "namespace"), room = http::query_value(request.query, "room");
-  std::string tenant = !who.tenant_id.empty() ? who.tenant_id : http::query_value(request.query, "tenantId").value_or("");
-  if (!ns_name || !room || tenant.empty()) return refuse(to, {Code::BAD_REQUEST, "\"namespace\", \"room\" and \"tenantId\" are needed in the query"});
-  const auto ns = thread_.shard().settings().find_namespace(*ns_name);
-  if (!ns) return refuse(to, shard::unknown_namespace(thread_.shard().settings(), *ns_name));
-  auto parsed = protocol::parse_room(*room, thread_.shard().settings().limits.room_name_bytes_max);
-  if (!parsed) return refuse(to, parsed.error());
-  if (!parsed->tenant.empty() && parsed->tenant != tenant) return refuse(to, {Code::BAD_REQUEST, "\"room\" and \"tenantId\" name two tenants"});
-  static_cast<shard::Host&>(thread_).presence({*ns, tenant}, std::move(parsed->name), [this, to = std::move(to)](std::vector<shard::PresenceEntry> users) {
-    std::string body = "{\"users\":[";
-    for (const shard::PresenceEntry& user : users) {
-      if (body.back() != '[') body += ',';
-      body += "{\"userId\":" + json_string(user.user_id) + ",\"connections\":" + std::to_string(user.connections) + ",\"since\":\"";
-      append_iso_time(body, user.since_ms);
-      body += "\"}";
-    }
-    answer(to, 200, body + "]}");
-  });
-}
-
-void Api::history(Exchange to, const http::Request& request, const ServiceIdentity& who) {
-  const auto ns_name = http::query_value(request.query, "namespace");
-  std::string tenant = !who.tenant_id.empty() ? who.tenant_id : http::query_value(request.query, "tenantId").value_or("");
-  if (!ns_name || tenant.empty()) return refuse(to, {Code::BAD_REQUEST, "\"namespace\" and \"tenantId\" are needed in the query"});
-  const shard::Settings& settings = thread_.shard().settings();
-  const auto ns = settings.find_namespace(*ns_name);
-  if (!ns) return refuse(to, shard::unknown_namespace(settings, *ns_name));
-  std::optional<Position> since;
-  if (const auto epoch = http::query_value(request.query, "epoch")) {
-    since = Position{*epoch, 0};
-    if (const auto offset = http::query_value(request.query, "offset")) {
-      const auto read = std::from_chars(offset->data(), offset->data() + offset->size(), since->offset);
-      if (read.ec != std::errc{} || read.ptr != offset->data() + offset->size()) return refuse(to, {Code::BAD_REQUEST, "\"offset\" must be an integer, 0 or more"});
-    }
-  }
-  broker::ReadLimits limits{limit_of(request.query, settings.limits.history_events_max), settings.limits.history_bytes_max};
-  thread_.shard().read_stream({*ns, tenant}, since, limits, [this, to = std::move(to), name = *ns_name](broker::HistoryPart part) {
-    if (part.reach == broker::HistoryPart::Reach::unavailable) return refuse(to, {Code::UNAVAILABLE, "history cannot be read at present", 1000});
-    std::string body = "{\"events\":[";
-    for (const PublicationPtr& publication : part.entries) {
-      if (body.back() != '[') body += ',';
-      protocol::native::append_event_with_base64(body, name, publication->rooms.front(), *publication);
-    }
-    body += "],\"position\":{\"epoch\":" + json_string(part.next.epoch) + ",\"offset\":" + std::to_string(part.next.offset) + "},\"complete\":";
-    body += part.complete ? "true" : "false";
-    body += part.reach == broker::HistoryPart::Reach::reached ? ",\"recovered\":true}" : ",\"recovered\":false}";
-    answer(to, 200, body);
-  });
-}
-
 void Api::disconnect(Exchange to, const http::Request& request, const ServiceIdentity& who) {
   const std::string_view body = json::trimmed(request.body);
-  if (!json_.fault(body).empty() || json::kind_of(body) != json::Kind::object) return refuse(to, {Code::BAD_REQUEST, "the body must be a JSON object"});
+  if (!json_.fault(body).empty() || json::kind_of(body) != json::Kind::object)
+    return refuse(to, {Code::BAD_REQUEST, "the body must be a JSON object"});
   std::string connection, user, tenant, token;
-  const std::pair<std::string_view, std::string*> fields[] = {{"connectionId", &connection}, {"userId", &user}, {"tenantId", &tenant}, {"token", &token}};
+  const std::pair<std::string_view, std::string*> fields[] = {
+      {"connectionId", &connection}, {"userId", &user}, {"tenantId", &tenant}, {"token", &token}};
   for (const auto& [name, into] : fields) {  // one that is misread would leave a wider match
     const std::string_view value = json::find(body, name);
     if (!value.empty() && (!json::read_string(value, *into) || into->empty())) {
@@ -465,20 +352,28 @@ void Api::disconnect(Exchange to, const http::Request& request, const ServiceIde
     return refuse(to, {Code::BAD_REQUEST, "one of \"connectionId\", \"userId\", \"tenantId\" or \"token\" is needed"});
   }
   if (!who.tenant_id.empty()) {
-    if (!tenant.empty() && tenant != who.tenant_id) return refuse(to, {Code::FORBIDDEN, "this key disconnects connections of its own tenant alone"});
+    if (!tenant.empty() && tenant != who.tenant_id)
+      return refuse(to, {Code::FORBIDDEN, "this key disconnects connections of its own tenant alone"});
     tenant = who.tenant_id;
   }
   using Match = shard::Shard::Match;
   std::function<std::size_t(IoThread&)> ask;
+  std::string whom;
   if (!token.empty()) {
     if (!who.tenant_id.empty()) return refuse(to, {Code::FORBIDDEN, "a token is revoked by keys without a tenant"});
     thread_.node().revoke(token, thread_.now());
     ask = [](IoThread& there) { return there.shard().close_revoked(); };
+    whom = "those of a revoked token";
   } else {
     const Match match = !connection.empty() ? Match::connection : !user.empty() ? Match::user : Match::tenant;
     const std::string id = !connection.empty() ? connection : !user.empty() ? user : tenant;
-    ask = [match, id, tenant](IoThread& there) { return there.shard().disconnect(match, id, tenant, Code::FORBIDDEN, "disconnected by an operator"); };
+    whom = (match == Match::connection ? "connection " : match == Match::user ? "user " : "tenant ") + id;
+    if (match != Match::tenant && !tenant.empty()) whom += " of tenant " + tenant;
+    ask = [match, id, tenant](IoThread& there) {
+      return there.shard().disconnect(match, id, tenant, Code::FORBIDDEN, "disconnected by an operator");
+    };
   }
+  audit(to.id, "connections closed", who, whom);
   thread_.node().gather<std::size_t>(thread_, std::move(ask), [this, to = std::move(to)](std::vector<std::size_t> counts) {
     std::size_t total = 0;
     for (const std::size_t n : counts) total += n;

@@ -36,14 +36,15 @@ class Api {
     std::uint64_t number = 0;
     bool keep_alive = true;
     bool head = false;
-    std::string origin;         // of an allowed one: CORS fields are due
-    std::string path;
+    std::string origin;  // of an allowed one: CORS fields are due
   };
   void answer(const Exchange& to, int status, std::string_view body, std::string_view content_type = "application/json",
               std::int64_t retry_after_ms = 0, std::string_view allow = {});
   void refuse(const Exchange& to, const Fault& fault);
   void refuse(const Exchange& to, int status, const Fault& fault, std::string_view allow = {});
   [[nodiscard]] std::optional<ServiceIdentity> service(const Exchange& to, const http::Request& request, Scope scope);
+
+  void audit(ConnectionId id, std::string_view what, const ServiceIdentity& who, std::string_view detail);
 
   void api(Exchange to, const http::Request& request, std::string_view name);
   void health(const Exchange& to, std::string_view path);

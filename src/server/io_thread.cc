@@ -305,18 +305,14 @@ void IoThread::presence(StreamKey stream, std::string room, std::move_only_funct
       });
 }
 
-void IoThread::log_access(ConnectionId id, std::string_view path, int status) {
-  (void)id;
-  access({{}, path, {}, {}, status});
+bool IoThread::logs_access() const { return node_.config().log_access; }
+
+void IoThread::access(const Access& asked, std::string_view status) {
+  node_.log().info("access", {{"address", asked.address}, {"method", asked.method}, {"path", asked.path}, {"status", status}});
 }
 
-void IoThread::access(const Access& entry) {
-  if (!node_.config().log_access) return;
-  node_.log().info("access", {{"address", entry.address}, {"path", entry.path}, {"status", std::to_string(entry.status)}});
-}
-
-void IoThread::audit(std::string_view what, const Identity& identity, std::string_view detail) {
-  node_.log().info("audit", {{"what", what}, {"user", identity.user_id}, {"tenant", identity.tenant_id}, {"detail", detail}});
+void IoThread::audit(std::string_view what, const shard::Peer& peer, const Identity& identity, std::string_view detail) {
+  node_.log().info("audit", {{"what", what}, {"address", peer.address}, {"user", identity.user_id}, {"tenant", identity.tenant_id}, {"detail", detail}});
 }
 
 }  // namespace sparc::server

@@ -54,7 +54,6 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   [[nodiscard]] Node& node() { return node_; }
   [[nodiscard]] Now now() const { return loop_->now(); }
   [[nodiscard]] bool is_admin(ConnectionId id) const { return id.slot < admin_slots_.size() && admin_slots_[id.slot]; }
-  void log_access(ConnectionId id, std::string_view path, int status);
   void drain(std::uint32_t window_ms);
   [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_acquire); }
 
@@ -102,8 +101,9 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   void client_disconnected(const shard::ClientInfo& client, NamespaceId ns, std::string_view reason) override;
   void message_sent(NamespaceId ns, std::string_view event) override;
   void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
-  void access(const Access& entry) override;
-  void audit(std::string_view what, const Identity& identity, std::string_view detail) override;
+  bool logs_access() const override;
+  void access(const Access& asked, std::string_view status) override;
+  void audit(std::string_view what, const shard::Peer& peer, const Identity& identity, std::string_view detail) override;
   void hook(bool connected, const shard::ClientInfo& client, NamespaceId ns, std::string_view reason);
   void run_tasks();
   /// The slot of a connection that is new on this thread; nothing: refused.

@@ -35,6 +35,7 @@ struct HttpPhase final : Speaks {
     bool done = false;
     bool keep_alive = true;
     Frame answer;
+    std::unique_ptr<Host::Access> asked = nullptr;  // where requests are logged
   };
   Ring<Exchange> exchanges;          // unanswered, or answered behind an unanswered one
   std::uint64_t first = 0;           // number of exchanges.front()

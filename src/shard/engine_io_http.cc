@@ -117,7 +117,6 @@ void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http:
     }
     poll.origin = shard_.origin_named(request) ? *origin : std::string_view("*");
   }
-  shard_.parts_.host.access({c.peer.address, request.path, {}, {}, 200});
   if (request.method == "OPTIONS") {
     std::vector<Header> headers;
     append_cors(headers, poll);
@@ -209,6 +208,7 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
   const Header retry[] = {{"Retry-After", "1"}};
   if (!session.valid()) return refuse(503, too_many_sessions, retry);
   shard_.control_raw(id.slot, c, ws::upgrade_response(checked->key, {}, {}));
+  shard_.log_upgrade(c, request, "101");
   const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
   receiver_options_ = shard_.receiver_options_;
   receiver_options_.message_bytes_max = shard_.settings_->socketio.max_payload_bytes;

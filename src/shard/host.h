@@ -53,8 +53,8 @@ struct ClientEvent {
   ConnectionId connection;
   std::optional<std::int64_t> request;  // who waits for a reply; absent: nobody
   NamespaceId ns = 0;
-  std::string name;                     // video:stream:start
-  std::string data;                     // a JSON object with the verified identity in it
+  std::string name;  // video:stream:start
+  std::string data;  // a JSON object with the verified identity in it
   std::vector<std::string> attachments;
   std::string tenant;
 };
@@ -121,13 +121,17 @@ class Host {
   /// Who is in a room on every shard of the node. `done` runs on this shard's thread.
   virtual void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<PresenceEntry>)> done) = 0;
 
+  /// A request as the log tells it: never its query, which may hold a token.
   struct Access {
-    std::string_view address, path, user, tenant;
-    int status = 0;
+    std::string address;  // of the client, also behind a trusted proxy
+    std::string method;
+    std::string path;
   };
-  virtual void access(const Access& entry) = 0;
+  [[nodiscard]] virtual bool logs_access() const = 0;
+  /// Asked for only where `logs_access`, when the request is answered.
+  virtual void access(const Access& asked, std::string_view status) = 0;
   /// Something that an auditor wants to know: refused rooms, refused tokens, evictions, cross-tenant attempts.
-  virtual void audit(std::string_view what, const Identity& identity, std::string_view detail) = 0;
+  virtual void audit(std::string_view what, const Peer& peer, const Identity& identity, std::string_view detail) = 0;
 };
 
 }  // namespace sparc::shard

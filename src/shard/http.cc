@@ -32,6 +32,9 @@ std::string error_response(std::uint16_t status, Code code, std::string_view mes
   return out;
 }
 
+/// Of a response that we wrote.
+std::string_view status_of(std::string_view response) { return response.substr(std::string_view("HTTP/1.1 ").size(), 3); }
+
 /// Of the Host field, without the port.
 std::string_view host_name(const http::Request& request) {
   const auto host = request.header("host");
@@ -97,22 +100,36 @@ void Shard::on_http_request(ConnectionId id, Connection& c, const http::Request&
   HttpPhase& h = *c.http();
   const std::uint64_t exchange = h.first + h.exchanges.size();
   h.exchanges.push_back({});
+  h.exchanges.back().asked = asked(c, request);
   if (!request.keep_alive || draining_) h.closing = true;
   if (engine_io_.serves(request.path)) return engine_io_.on_request(id, exchange, request);
   parts_.host.on_request(id, exchange, request);
+}
+
+std::unique_ptr<Host::Access> Shard::asked(const Connection& c, const http::Request& request) {
+  if (!parts_.host.logs_access()) return nullptr;
+  const auto client = c.peer.proxy ? parts_.host.forwarded(request.headers) : std::nullopt;
+  return std::make_unique<Host::Access>(client ? client->address : c.peer.address, std::string(request.method),
+                                        std::string(request.path));
+}
+
+void Shard::log_upgrade(const Connection& c, const http::Request& request, std::string_view status) {
+  if (const auto entry = asked(c, request)) parts_.host.access(*entry, status);
 }
 
 bool Shard::moved_to_session(ConnectionId id, Connection& c, const http::Request& request, std::string_view rest) {
   if (!engine_io_.serves(request.path)) return false;
   const auto shard = engine_io_.shard_elsewhere(request);
   if (!shard || !c.http()->exchanges.empty() || c.outbox) return false;
-  std::string bytes = std::string(request.method) + ' ' + std::string(request.target) + " HTTP/1." + std::to_string(request.http_minor) + "\r\n";
+  std::string bytes =
+      std::string(request.method) + ' ' + std::string(request.target) + " HTTP/1." + std::to_string(request.http_minor) + "\r\n";
   for (const Header& header : request.headers) {
-    const bool framing = equals_ignoring_case(header.name, "transfer-encoding") || equals_ignoring_case(header.name, "content-length") ||
-                         equals_ignoring_case(header.name, "expect");
+    const bool framing = equals_ignoring_case(header.name, "transfer-encoding") ||
+                         equals_ignoring_case(header.name, "content-length") || equals_ignoring_case(header.name, "expect");
     if (!framing) (void)http::append_header(bytes, header);
   }
-  if (!request.body.empty() || request.method == "POST") bytes += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  if (!request.body.empty() || request.method == "POST")
+    bytes += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
   bytes += "\r\n";
   bytes += request.body;
   bytes += rest;
@@ -131,6 +148,7 @@ void Shard::respond(ConnectionId id, std::uint64_t exchange, Frame response, boo
   HttpPhase& h = *c->http();
   HttpPhase::Exchange& e = h.exchanges[exchange - h.first];
   h.answer_bytes += response.size();
+  if (e.asked) parts_.host.access(*e.asked, status_of(response.bytes()));
   e.answer = std::move(response);
   e.keep_alive = keep_alive;
   e.done = true;
@@ -173,6 +191,7 @@ void Shard::resume_requests(ConnectionId id, Connection& c) {
 
 void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string_view response) {
   counters_->handshakes_refused.add();
+  log_upgrade(c, c.http()->parser.request(), status_of(response));
   c.http()->exchanges.push_back({true, false, Frame(response, &frames_)});
   c.http()->closing = true;
   flush_answers(id, c);
@@ -192,7 +211,9 @@ bool Shard::refuse_late_request(ConnectionId id, Connection& c) {
 
 namespace {
 
-bool is_listed(const std::vector<std::string>& list, std::string_view item) { return std::ranges::find(list, item) != list.end(); }
+bool is_listed(const std::vector<std::string>& list, std::string_view item) {
+  return std::ranges::find(list, item) != list.end();
+}
 
 }  // namespace
 
@@ -221,9 +242,9 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   if (c.peer.proxy) {
     if (auto client = parts_.host.forwarded(request.headers)) c.peer = std::move(*client);
   }
-  parts_.host.access({c.peer.address, request.path, {}, {}, 101});
   if (!c.http()->exchanges.empty()) {
-    return refuse_upgrade(id, c, error_response(400, Code::BAD_REQUEST, "an upgrade may not follow unanswered requests on one connection"));
+    return refuse_upgrade(
+        id, c, error_response(400, Code::BAD_REQUEST, "an upgrade may not follow unanswered requests on one connection"));
   }
   if (engine_io_.serves(request.path)) {
     if (!moved_to_session(id, c, request, {rest.data(), rest.size()})) engine_io_.on_upgrade(id, c, request, rest);
@@ -243,13 +264,15 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     return refuse_for_now(wait_ms, "too many handshakes (limits.address_handshakes, limits.node_handshakes)");
   }
   if (!origin_allowed(request)) {
-    return refuse_upgrade(id, c, error_response(403, Code::FORBIDDEN, "this Origin is not listed in cors_origins (CORS_ORIGINS)"));
+    return refuse_upgrade(id, c,
+                          error_response(403, Code::FORBIDDEN, "this Origin is not listed in cors_origins (CORS_ORIGINS)"));
   }
   const auto checked = ws::check_upgrade({request.method, 1, request.http_minor, request.headers});
   if (!checked) {
     const Header version[] = {{"Upgrade", "websocket"}, {"Sec-WebSocket-Version", "13"}};
-    return refuse_upgrade(id, c, error_response(checked.error().status, Code::BAD_REQUEST, checked.error().detail,
-                                                checked.error().status == 426 ? Headers(version) : Headers{}));
+    return refuse_upgrade(id, c,
+                          error_response(checked.error().status, Code::BAD_REQUEST, checked.error().detail,
+                                         checked.error().status == 426 ? Headers(version) : Headers{}));
   }
   std::string_view protocol, offered_token;
   for (const std::string_view offered : checked->protocols) {
@@ -264,8 +287,10 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     }
   }
   control_raw(id.slot, c, ws::upgrade_response(checked->key, protocol, extensions));
+  log_upgrade(c, request, "101");
   const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
-  c.receiver.emplace(ws::Role::server, c.form == native_deflate ? ws::Compression::deflate : ws::Compression::none, receiver_options_);
+  c.receiver.emplace(ws::Role::server, c.form == native_deflate ? ws::Compression::deflate : ws::Compression::none,
+                     receiver_options_);
   c.session = std::make_unique<session::Session>();
   if (old_view) rawws_wire_.begin(c, old_view);
   c.phase = Phase::unknown;

@@ -50,7 +50,7 @@ void Shard::keys_changed(std::shared_ptr<const auth::KeySet> keys) {
 
 void Shard::refuse_identity(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault) {
   counters_->auth_failures.add();
-  parts_.host.audit("authentication failed", c.session->identity, fault.message);
+  parts_.host.audit("authentication failed", c.peer, c.session->identity, fault.message);
   if (c.phase == Phase::active) return refuse(id, c, request, fault);  // a refresh: the old identity goes on
   if (request) refuse(id, c, request, fault);
   const bool token_needed = fault.code == Code::UNAUTHENTICATED || fault.code == Code::TOKEN_EXPIRED;
@@ -153,7 +153,7 @@ void Shard::reevaluate(ConnectionId id, Connection& c) {
     }
     if (evicted.empty()) continue;
     counters_->evicted_rooms.add(evicted.size());
-    parts_.host.audit("rooms taken away", session.identity, ns);
+    parts_.host.audit("rooms taken away", c.peer, session.identity, ns);
     render_.clear();
     wire(c).append_evicted(render_, c, ns, evicted, Code::FORBIDDEN);
     session::Entry entry;  // in the namespace's lane: it stands behind the events that were still allowed

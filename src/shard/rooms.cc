@@ -28,7 +28,7 @@ Shard::RoomDecision Shard::check_room(const Connection& c, NamespaceId ns, std::
   decision.name = parsed->name;
   const Identity& identity = c.session->identity;
   if (!parsed->tenant.empty() && parsed->tenant != identity.tenant_id) {
-    parts_.host.audit("room of another tenant refused", identity, name);
+    parts_.host.audit("room of another tenant refused", c.peer, identity, name);
     return deny(Code::FORBIDDEN, "room " + json_string(name) + " belongs to another tenant");
   }
   decision.is_public = settings_->is_public_room(parsed->name);

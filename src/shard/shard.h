@@ -287,6 +287,9 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   /// 408 to a request that has begun and did not end; false: there is none.
   [[nodiscard]] bool refuse_late_request(ConnectionId id, Connection& c);
   void refuse_upgrade(ConnectionId id, Connection& c, std::string_view response);
+  /// Nothing where requests are not logged.
+  [[nodiscard]] std::unique_ptr<Host::Access> asked(const Connection& c, const http::Request& request);
+  void log_upgrade(const Connection& c, const http::Request& request, std::string_view status);
   /// The request's Engine.IO session is another shard's: the connection went there with the request and what follows it.
   [[nodiscard]] bool moved_to_session(ConnectionId id, Connection& c, const http::Request& request, std::string_view rest);
   /// For the header `Retry-After`, in seconds: of each one's own, so that those who are refused together do not come back together.

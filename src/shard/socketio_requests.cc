@@ -88,7 +88,7 @@ void SocketIoWire::change_gate(ConnectionId id, Connection& c, const Waiting& wa
   SocketIoSocket& socket = *c.sio();
   const std::string own = c.session->identity.tenant_id;
   if (tenant != own) {
-    shard_.parts_.host.audit("room of another tenant refused", c.session->identity, tenant);
+    shard_.parts_.host.audit("room of another tenant refused", c.peer, c.session->identity, tenant);
     return answer_fault(id, c, waiting, {Code::FORBIDDEN, "a token's own tenant is the only one that it joins"});
   }
   const bool changes = socket.view->tenant_gate && socket.gate_open != opens;

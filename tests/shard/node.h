@@ -205,8 +205,9 @@ class Node : public Transport, public Host, public broker::Post {
   void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<PresenceEntry>)> done) override {
     done(shard->presence_of(stream, room));
   }
-  void access(const Access&) override {}
-  void audit(std::string_view, const Identity&, std::string_view) override {}
+  bool logs_access() const override { return false; }
+  void access(const Access&, std::string_view) override {}
+  void audit(std::string_view, const Peer&, const Identity&, std::string_view) override {}
   bool post(std::uint16_t, std::uint16_t, broker::Message&) override { return false; }
 
   [[nodiscard]] broker::MemoryBroker& memory() { return *broker_; }

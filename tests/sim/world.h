@@ -124,8 +124,9 @@ class SimHost final : public shard::Host {
   void message_sent(NamespaceId, std::string_view) override {}
   void presence(StreamKey stream, std::string room,
                 std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
-  void access(const Access&) override {}
-  void audit(std::string_view, const Identity&, std::string_view) override {}
+  bool logs_access() const override { return false; }
+  void access(const Access&, std::string_view) override {}
+  void audit(std::string_view, const shard::Peer&, const Identity&, std::string_view) override {}
 
   std::int64_t admitted = 0, joined = 0;
   std::vector<shard::ClientEvent> events;
