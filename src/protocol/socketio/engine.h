@@ -46,7 +46,7 @@ struct EngineClosed {
 };  // "transport error", "transport close", "ping timeout", "parse error", "forced close"
 using EngineAction = std::variant<AnswerPoll, DeliverMessage, SendPing, SendToProbe, CloseProbe, Upgraded, EngineClosed>;
 
-/// Facts of the wire: docs/protocol/socketio-wire.md. After EngineClosed every call but `on_get`/`on_post` (refused) is ignored.
+/// Facts of the wire: docs/protocol/socketio.md. After EngineClosed every call but `on_get`/`on_post` (refused) is ignored.
 ///
 /// Sending: the driver keeps what is to be sent. While `writable()` it may take the poll and answer that; a WebSocket it writes itself.
 /// Time:    monotonic ms; `deadline()` says when `on_time` is due, also after calls that carry no time. Pings keep their interval from
