@@ -135,7 +135,6 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
   void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override {
     done(it->presence_of(stream, room));
   }
-  bool logs_access() const override { return true; }
   void access(const Access&, std::string_view) override {}
   void audit(std::string_view, const shard::Peer&, const Identity&, std::string_view) override {}
   bool post(std::uint16_t, std::uint16_t, broker::Message&) override { return false; }

@@ -163,7 +163,7 @@ void Api::handle(ConnectionId id, std::uint64_t exchange, const http::Request& r
     if (!get) return refuse(to, 405, {Code::BAD_REQUEST, "use GET"}, "GET, HEAD");
     return health(to, path);
   }
-  const bool second_address = thread_.node().config().admin_port.has_value();
+  const bool second_address = thread_.node().has_admin_address();
   const bool dashboard = path == "/admin" || path.starts_with("/admin/");
   const bool operators = path == "/metrics" || path.starts_with("/api/") || dashboard;
   if (operators && second_address && !thread_.is_admin(id)) {

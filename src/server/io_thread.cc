@@ -305,8 +305,6 @@ void IoThread::presence(StreamKey stream, std::string room, std::move_only_funct
       });
 }
 
-bool IoThread::logs_access() const { return node_.config().log_access; }
-
 void IoThread::access(const Access& asked, std::string_view status) {
   node_.log().info("access", {{"address", asked.address}, {"method", asked.method}, {"path", asked.path}, {"status", status}});
 }

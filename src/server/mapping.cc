@@ -136,6 +136,7 @@ std::shared_ptr<const shard::Settings> settings_of(const config::Config& config,
   out->token_expiring_ms = config.token_expiring_s * 1000;
   out->drain_ms = config.drain_ms;
   out->dev_echo = config.dev_echo;
+  out->log_access = config.log_access;
   out->deflate = config.deflate_enabled;
   out->deflate_bytes_min = config.deflate_threshold_bytes;
   out->deflate_window_bits = config.deflate_window_bits;

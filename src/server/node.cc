@@ -92,6 +92,7 @@ Result<void> Node::listen() {
   options.port = *config_.admin_port;
   options.sharing = net::ListenOptions::Port::first;
   if (auto opened = threads_[0]->listen_admin(options); !opened) return opened;
+  has_admin_address_ = true;
   log_.info("operators are served on an address of their own", {{"adminPort", std::to_string(threads_[0]->admin_port())}});
   return {};
 }
@@ -147,7 +148,7 @@ std::shared_ptr<const net::TlsContext> Node::tls() const {
 bool Node::exempt(const net::Address& peer) const { return net::contains(proxies_, peer); }
 
 bool Node::open_connection() {
-  const std::size_t most = config_.limits.connections_max;
+  const std::size_t most = settings()->limits.connections_max;
   if (connections_.fetch_add(1, std::memory_order_relaxed) < most || most == 0) return true;
   close_connection();
   return false;
@@ -226,13 +227,21 @@ void Node::use_documents(KeyDocuments documents) {
 }
 
 void Node::reload(const config::Config& config) {
-  if (config.host != config_.host || config.port != config_.port || (config.shards != 0 && config.shards != threads_.size()) ||
+  const bool same_tls = config.tls_certificate_file.empty() == config_.tls_certificate_file.empty();
+  if (config.host != config_.host || config.port != config_.port || config.admin_host != config_.admin_host || config.admin_port != config_.admin_port ||
+      !same_tls || (config.shards != 0 && config.shards != threads_.size()) ||
       config.namespaces.size() != config_.namespaces.size()) {
-    log_.warn("reload: listeners, shards and the list of namespaces need a restart; they stay as they are");
+    log_.warn("reload: listeners, whether they speak TLS, shards and the list of namespaces need a restart; they stay as they are");
   }
   config::Config next = config;
   next.host = config_.host;
   next.port = config_.port;
+  next.admin_host = config_.admin_host;
+  next.admin_port = config_.admin_port;
+  if (!same_tls) {
+    next.tls_certificate_file = config_.tls_certificate_file;
+    next.tls_key_file = config_.tls_key_file;
+  }
   if (next.namespaces.size() != config_.namespaces.size()) next.namespaces = config_.namespaces;
   for (std::size_t i = 0; i < next.namespaces.size(); ++i) {
     if (next.namespaces[i].name != config_.namespaces[i].name) next.namespaces = config_.namespaces;

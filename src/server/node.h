@@ -50,7 +50,8 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   [[nodiscard]] std::shared_ptr<const shard::Settings> settings() const;
   [[nodiscard]] shard::Authority authority() const;
   [[nodiscard]] std::shared_ptr<const net::TlsContext> tls() const;
-  [[nodiscard]] const config::Config& config() const { return config_; }
+  /// Whether /api, /admin and /metrics are served on an address of their own.
+  [[nodiscard]] bool has_admin_address() const { return has_admin_address_; }
   [[nodiscard]] const ServerEvents& events() const { return events_; }
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] const std::string& id() const { return id_; }
@@ -101,7 +102,8 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   [[nodiscard]] Result<std::shared_ptr<const net::TlsContext>> load_tls(const config::Config& config);
   void write_snapshot();
 
-  config::Config config_;
+  config::Config config_;               // the main thread's once the others run: it changes with a reload
+  bool has_admin_address_ = false;      // since before the threads run
   ServerEvents events_;
   Log log_;
   net::SystemEntropy entropy_;          // of the constructing thread, then of shard 0's

@@ -127,8 +127,7 @@ class Host {
     std::string method;
     std::string path;
   };
-  [[nodiscard]] virtual bool logs_access() const = 0;
-  /// Asked for only where `logs_access`, when the request is answered.
+  /// When a request is answered; only with `Settings::log_access`.
   virtual void access(const Access& asked, std::string_view status) = 0;
   /// Something that an auditor wants to know: refused rooms, refused tokens, evictions, cross-tenant attempts.
   virtual void audit(std::string_view what, const Peer& peer, const Identity& identity, std::string_view detail) = 0;

@@ -107,7 +107,7 @@ void Shard::on_http_request(ConnectionId id, Connection& c, const http::Request&
 }
 
 std::unique_ptr<Host::Access> Shard::asked(const Connection& c, const http::Request& request) {
-  if (!parts_.host.logs_access()) return nullptr;
+  if (!settings_->log_access) return nullptr;
   const auto client = c.peer.proxy ? parts_.host.forwarded(request.headers) : std::nullopt;
   return std::make_unique<Host::Access>(client ? client->address : c.peer.address, std::string(request.method),
                                         std::string(request.path));

@@ -82,6 +82,7 @@ struct Settings {
   std::uint32_t token_expiring_ms = 60'000;  // told so long before a token expires
   std::uint32_t drain_ms = 5'000;
   bool dev_echo = false;
+  bool log_access = false;
   bool deflate = false;
   std::size_t deflate_bytes_min = 256;  // shorter messages are sent as they are
   int deflate_window_bits = 12;

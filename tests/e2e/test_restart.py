@@ -134,31 +134,66 @@ class Snapshot(RestartTest):
 
 
 class Reload(RestartTest):
-    async def test_a_hangup_takes_new_keys_and_keeps_connections(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-            file.write('jwt.secret = "first secret, which is long enough for all"\n')
-            file.flush()
-            server = Server("--config", file.name, environment={"JWT_SECRET": None}).start()
-            self.addCleanup(server.stop)
-            old = await Client.open(server, token(secret="first secret, which is long enough for all"))
-            self.addAsyncCleanup(old.close)
-            await old.welcome()
+    def started(self, text):
+        """A server whose configuration can be changed: `rewrite(text)` does, and reloads."""
+        file = tempfile.NamedTemporaryFile("w", suffix=".toml")
+        self.addCleanup(file.close)
+
+        def write(text):
             file.seek(0)
             file.truncate()
-            file.write('jwt.secret = "second secret, which is long enough too"\n')
+            file.write(text)
             file.flush()
+
+        write(text)
+        server = Server("--config", file.name, environment={"JWT_SECRET": None, "WEBSOCKET_API_KEY": None}).start()
+        self.addCleanup(server.stop)
+
+        def rewrite(text):
+            write(text)
             server.signal(signal.SIGHUP)
-            deadline = time.monotonic() + DEADLINE_S
-            while True:  # the signal is handled when the server comes to it
-                client = await Client.open(server, token(secret="second secret, which is long enough too"))
-                self.addAsyncCleanup(client.close)
-                if (await client.frame())["type"] == "welcome":
-                    break
-                self.assertLess(time.monotonic(), deadline)
-            late = await Client.open(server, token(secret="first secret, which is long enough for all"))
-            self.addAsyncCleanup(late.close)
-            self.assertEqual((await late.frame("error"))["error"]["code"], "UNAUTHENTICATED")
-            await old.join()
+
+        return server, rewrite
+
+    async def taken(self, server, credential):
+        """A connection with it, once the server takes it: a signal is handled when the server comes to it."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            client = await Client.open(server, credential)
+            self.addAsyncCleanup(client.close)
+            if (await client.frame())["type"] == "welcome":
+                return client
+            self.assertLess(time.monotonic(), deadline)
+
+    async def test_a_hangup_takes_new_keys_and_keeps_connections(self):
+        first, second = "first secret, which is long enough for all", "second secret, which is long enough too"
+        server, rewrite = self.started(f'jwt.secret = "{first}"\n')
+        old = await self.taken(server, token(secret=first))
+        rewrite(f'jwt.secret = "{second}"\n')
+        await self.taken(server, token(secret=second))
+        late = await Client.open(server, token(secret=first))
+        self.addAsyncCleanup(late.close)
+        self.assertEqual((await late.frame("error"))["error"]["code"], "UNAUTHENTICATED")
+        await old.join()
+
+    async def test_what_listens_stays_as_it_is_whatever_a_reload_says(self):
+        first, second = "first secret, which is long enough for all", "second secret, which is long enough too"
+        server, rewrite = self.started(f'jwt.secret = "{first}"\napi_key = "{API_KEY}"\n')
+        rewrite(f'jwt.secret = "{second}"\napi_key = "{API_KEY}"\nadmin.port = 0\nport = 1\n')
+        await self.taken(server, token(secret=second))
+        self.assertEqual(server.http("GET", "/api/v1/rooms").status, 200, "there is no other address that it could be served on")
+        self.assertIn("need a restart", server.logged())
+
+    async def test_a_mistake_changes_nothing_and_is_told(self):
+        secret = "first secret, which is long enough for all"
+        server, rewrite = self.started(f'jwt.secret = "{secret}"\n')
+        rewrite('jwt.secret = "second secret, which is long enough too"\ntls.certificate_file = "/nowhere.pem"\ntls.key_file = "/nowhere.pem"\n')
+        rewrite("prot = 1\n")
+        deadline = time.monotonic() + DEADLINE_S
+        while "did you mean" not in server.logged():
+            self.assertLess(time.monotonic(), deadline)
+            await asyncio.sleep(0.01)
+        await self.taken(server, token(secret=secret))
 
 
 if __name__ == "__main__":

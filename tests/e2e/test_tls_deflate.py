@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import warnings
 import zlib
 
 from harness import DEADLINE_S, Client, Server, ServerTest, token, trusting
@@ -64,15 +65,22 @@ class Tls(ServerTest):
         self.assertNotIn(b"HTTP/1.1 200", answer)
         self.assertEqual(self.server.http("GET", "/healthz").status, 200)
 
-    async def test_old_versions_of_tls_are_refused(self):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-        with self.assertRaises((ssl.SSLError, ConnectionError)):
-            await Client.open(self.server, token(), ssl=context)
+    async def test_tls_1_2_is_spoken_and_what_is_older_refused(self):
+        for version, name in ((ssl.TLSVersion.TLSv1_1, None), (ssl.TLSVersion.TLSv1_2, "TLSv1.2"), (ssl.TLSVersion.TLSv1_3, "TLSv1.3")):
+            with self.subTest(version), warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+                context.set_ciphers("ALL:@SECLEVEL=0")  # this side speaks the old ones too
+                context.minimum_version = context.maximum_version = version
+                plain = self.raw().socket
+                if name:
+                    with context.wrap_socket(plain) as spoken:
+                        self.assertEqual(spoken.version(), name)
+                else:
+                    with self.assertRaisesRegex(ssl.SSLError, "ALERT_PROTOCOL_VERSION"):
+                        context.wrap_socket(plain)
 
     async def test_a_client_that_goes_away_in_the_handshake_harms_nobody(self):
         for part in (b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x00" * 300):
@@ -98,6 +106,20 @@ class Tls(ServerTest):
         self.server.publish("alerts", "tenant:t3", "both", {})
         await before.event("both")
         await after.event("both")
+
+    async def test_a_hangup_with_a_broken_certificate_keeps_the_one_that_works(self):
+        path = os.path.join(self.folder.name, "certificate.pem")
+        with open(path) as file:
+            good = file.read()
+        try:
+            with open(path, "w") as file:
+                file.write(good[:200])
+            self.server.signal(signal.SIGHUP)
+            await self.eventually(lambda: "reload refused" in self.server.logged(), "a word about it")
+            await self.user("u3", "t3")
+        finally:
+            with open(path, "w") as file:
+                file.write(good)
 
 
 class Deflate(ServerTest):

@@ -205,7 +205,6 @@ class Node : public Transport, public Host, public broker::Post {
   void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<PresenceEntry>)> done) override {
     done(shard->presence_of(stream, room));
   }
-  bool logs_access() const override { return false; }
   void access(const Access&, std::string_view) override {}
   void audit(std::string_view, const Peer&, const Identity&, std::string_view) override {}
   bool post(std::uint16_t, std::uint16_t, broker::Message&) override { return false; }

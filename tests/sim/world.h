@@ -124,7 +124,6 @@ class SimHost final : public shard::Host {
   void message_sent(NamespaceId, std::string_view) override {}
   void presence(StreamKey stream, std::string room,
                 std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
-  bool logs_access() const override { return false; }
   void access(const Access&, std::string_view) override {}
   void audit(std::string_view, const shard::Peer&, const Identity&, std::string_view) override {}
 
