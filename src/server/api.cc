@@ -281,7 +281,7 @@ void Api::metrics(Exchange to) {
         if (there.index() == 0) out.services = there.node().service_counters();
         return out;
       },
-      [this, to = std::move(to)](std::vector<ThreadCounters> threads) {
+      [this, to = std::move(to)](const std::vector<ThreadCounters>& threads) {
         answer(to, 200, metrics_text(thread_.node(), threads), "text/plain; version=0.0.4; charset=utf-8");
       });
 }
@@ -374,7 +374,7 @@ void Api::disconnect(Exchange to, const http::Request& request, const ServiceIde
     };
   }
   audit(to.id, "connections closed", who, whom);
-  thread_.node().gather<std::size_t>(thread_, std::move(ask), [this, to = std::move(to)](std::vector<std::size_t> counts) {
+  thread_.node().gather<std::size_t>(thread_, std::move(ask), [this, to = std::move(to)](const std::vector<std::size_t>& counts) {
     std::size_t total = 0;
     for (const std::size_t n : counts) total += n;
     answer(to, 200, "{\"disconnected\":" + std::to_string(total) + "}");

@@ -38,7 +38,7 @@ void Api::connections(Exchange to, const http::Request& request, const ServiceId
         });
         return out;
       },
-      [this, to = std::move(to), limit](std::vector<Texts> parts) {
+      [this, to = std::move(to), limit](const std::vector<Texts>& parts) {
         std::size_t total = 0, shown = 0;
         std::string body = "{\"connections\":[";
         for (const Texts& part : parts) {
@@ -69,7 +69,7 @@ void Api::rooms(Exchange to, const http::Request& request, const ServiceIdentity
         });
         return out;
       },
-      [this, to = std::move(to), limit](std::vector<Sizes> parts) {
+      [this, to = std::move(to), limit](const std::vector<Sizes>& parts) {
         Sizes all;
         for (const Sizes& part : parts) {
           for (const auto& [name, members] : part) all[name] += members;
@@ -100,7 +100,7 @@ void Api::presence(Exchange to, const http::Request& request, const ServiceIdent
   if (!parsed->tenant.empty() && parsed->tenant != tenant)
     return refuse(to, {Code::BAD_REQUEST, "\"room\" and \"tenantId\" name two tenants"});
   static_cast<shard::Host&>(thread_).presence(
-      {*ns, tenant}, std::move(parsed->name), [this, to = std::move(to)](std::vector<shard::PresenceEntry> users) {
+      {*ns, tenant}, std::move(parsed->name), [this, to = std::move(to)](const std::vector<shard::PresenceEntry>& users) {
         std::string body = "{\"users\":[";
         for (const shard::PresenceEntry& user : users) {
           if (body.back() != '[') body += ',';
@@ -132,7 +132,7 @@ void Api::history(Exchange to, const http::Request& request, const ServiceIdenti
   }
   broker::ReadLimits limits{limit_of(request.query, settings.limits.history_events_max), settings.limits.history_bytes_max};
   thread_.shard().read_stream(
-      {*ns, tenant}, since, limits, [this, to = std::move(to), name = *ns_name](broker::HistoryPart part) {
+      {*ns, tenant}, since, limits, [this, to = std::move(to), name = *ns_name](const broker::HistoryPart& part) {
         if (part.reach == broker::HistoryPart::Reach::unavailable)
           return refuse(to, {Code::UNAVAILABLE, "history cannot be read at present", 1000});
         std::string body = "{\"events\":[";
