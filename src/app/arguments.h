@@ -42,8 +42,9 @@ struct Arguments {
 /// The arguments, or the exit code after help or a complaint was printed.
 [[nodiscard]] std::expected<Arguments, int> parse_arguments(int argc, const char* const* argv);
 
-/// The configuration that the arguments, the environment and the file make. Mistakes and warnings are printed to stderr; a mistake
-/// is exit code 2.
+/// The configuration that the arguments, the environment and the file make.
+[[nodiscard]] std::expected<config::Loaded, std::vector<config::Problem>> read_configuration(const Arguments& arguments);
+/// The same. Mistakes and warnings are printed to stderr; a mistake is exit code 2.
 [[nodiscard]] std::expected<config::Loaded, int> load_configuration(const Arguments& arguments);
 
 /// Prints `problems` to stderr, a line each.

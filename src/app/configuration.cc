@@ -15,7 +15,8 @@ namespace {
 Result<std::string> read_file(const std::string& name) {
   std::ifstream in(name, std::ios::binary);
   std::stringstream text;
-  if (!in || !(text << in.rdbuf())) return fail(std::string("cannot be read: ") + std::strerror(errno));
+  const bool empty = in && in.peek() == std::ifstream::traits_type::eof() && !in.bad();
+  if (!empty && (!in || !(text << in.rdbuf()))) return fail(std::string("cannot be read: ") + std::strerror(errno));
   return text.str();
 }
 
@@ -35,21 +36,22 @@ void print_problems(const std::vector<config::Problem>& problems) {
   for (const auto& problem : problems) std::cerr << config::to_string(problem) << "\n";
 }
 
-std::expected<config::Loaded, int> load_configuration(const Arguments& arguments) {
+std::expected<config::Loaded, std::vector<config::Problem>> read_configuration(const Arguments& arguments) {
   config::Sources sources;
   if (!arguments.config_file.empty()) {
     auto text = read_file(arguments.config_file);
-    if (!text) {
-      print_problems({{arguments.config_file, "", text.error().message}});
-      return std::unexpected(exit_usage);
-    }
+    if (!text) return std::unexpected(std::vector<config::Problem>{{arguments.config_file, "", text.error().message}});
     sources.file_name = arguments.config_file;
     sources.file_text = std::move(*text);
   }
   // A file is checked for what it says, wherever that is done.
   if (arguments.command != "check-config") sources.environment = environment();
   sources.flags = arguments.config_flags;
-  auto loaded = config::load(sources);
+  return config::load(sources);
+}
+
+std::expected<config::Loaded, int> load_configuration(const Arguments& arguments) {
+  auto loaded = read_configuration(arguments);
   if (!loaded) {
     print_problems(loaded.error());
     return std::unexpected(exit_usage);

@@ -22,14 +22,22 @@ std::vector<config::Problem> problems_of_this_build(const config::Config& config
   return problems;
 }
 
-std::expected<config::Loaded, int> load_for_serving(const Arguments& arguments) {
-  auto loaded = load_configuration(arguments);
-  if (!loaded) return loaded;
-  auto problems = config::problems_of_serving(*loaded);
-  for (auto& problem : problems_of_this_build(loaded->config)) problems.push_back(std::move(problem));
-  print_problems(problems);
-  if (!problems.empty()) return std::unexpected(exit_usage);
-  return loaded;
+std::vector<config::Problem> problems_of(const config::Loaded& loaded) {
+  auto problems = config::problems_of_serving(loaded);
+  for (auto& problem : problems_of_this_build(loaded.config)) problems.push_back(std::move(problem));
+  return problems;
+}
+
+/// Mistakes and warnings go to the server's log, which may be JSON.
+std::optional<std::uint32_t> reload(server::Server& server, const Arguments& arguments) {
+  const auto loaded = read_configuration(arguments);
+  const auto problems = loaded ? problems_of(*loaded) : loaded.error();
+  if (!problems.empty()) {
+    for (const auto& problem : problems) server.refuse_reload(config::to_string(problem));
+    return std::nullopt;
+  }
+  server.reload(*loaded);
+  return loaded->config.drain_ms;
 }
 
 void print_first_session(const std::string& program, const config::Config& config, std::uint16_t port) {
@@ -59,12 +67,7 @@ void serve_until_stopped(server::Server& server, const Arguments& arguments, std
     int number = 0;
     sigwait(&signals, &number);
     if (number != SIGHUP) break;
-    if (const auto loaded = load_for_serving(arguments)) {
-      server.reload(loaded->config);
-      drain_ms = loaded->config.drain_ms;
-    } else {
-      std::cerr << "reload: nothing was changed\n";
-    }
+    drain_ms = reload(server, arguments).value_or(drain_ms);
   }
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   server.drain(drain_ms);
@@ -80,8 +83,12 @@ int serve(const Arguments& arguments) {
     std::cout << config::effective_toml(*loaded);
     return exit_ok;
   }
-  const auto loaded = load_for_serving(arguments);
+  const auto loaded = load_configuration(arguments);
   if (!loaded) return loaded.error();
+  if (const auto problems = problems_of(*loaded); !problems.empty()) {
+    print_problems(problems);
+    return exit_usage;
+  }
 
   // Before any thread starts, so that all of them leave these signals to this one.
   const sigset_t signals = handled_signals();

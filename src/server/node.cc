@@ -226,7 +226,11 @@ void Node::use_documents(KeyDocuments documents) {
   }
 }
 
-void Node::reload(const config::Config& config) {
+void Node::refuse_reload(std::string_view reason) { log_.error("reload refused; nothing was changed", {{"reason", reason}}); }
+
+void Node::reload(const config::Loaded& loaded) {
+  const config::Config& config = loaded.config;
+  for (const std::string& warning : loaded.warnings) log_.warn("configuration", {{"text", warning}});
   const bool same_tls = config.tls_certificate_file.empty() == config_.tls_certificate_file.empty();
   if (config.host != config_.host || config.port != config_.port || config.admin_host != config_.admin_host || config.admin_port != config_.admin_port ||
       !same_tls || (config.shards != 0 && config.shards != threads_.size()) ||
@@ -250,8 +254,7 @@ void Node::reload(const config::Config& config) {
   auto authority = authority_of(next, documents_, warnings);
   auto tls = load_tls(next);
   if (!authority || !tls) {
-    log_.error("reload refused; nothing was changed", {{"reason", authority ? tls.error().message : authority.error().message}});
-    return;
+    return refuse_reload(authority ? tls.error().message : authority.error().message);
   }
   const auto settings = settings_of(next, static_cast<std::uint16_t>(threads_.size()));
   {

@@ -35,7 +35,8 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   void drain(std::uint32_t window_ms);
   void wait();
   void stop();
-  void reload(const config::Config& config);
+  void reload(const config::Loaded& loaded);
+  void refuse_reload(std::string_view reason);
 
   [[nodiscard]] bool post(std::uint16_t from, std::uint16_t to, broker::Message& message) override;
 

@@ -22,7 +22,8 @@ Result<std::unique_ptr<Server>> Server::start(const config::Config& config, Serv
 std::uint16_t Server::port() const { return node_->threads()[0]->port(); }
 void Server::drain(std::uint32_t window_ms) { node_->drain(window_ms); }
 void Server::wait() { node_->wait(); }
-void Server::reload(const config::Config& config) { node_->reload(config); }
+void Server::reload(const config::Loaded& loaded) { node_->reload(loaded); }
+void Server::refuse_reload(std::string_view reason) { node_->refuse_reload(reason); }
 
 void Server::publish(shard::PublishRequest request, shard::PublishDone done) {
   node_->run_on(0, [request = std::move(request), done = std::move(done)](IoThread& there) mutable {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "server/config/config.h"
+#include "server/config/load.h"
 #include "shard/host.h"
 #include "shard/shard.h"
 
@@ -38,7 +38,9 @@ class Server {
   /// Until the drain is over and every thread has ended.
   void wait();
   /// Certificates, keys, limits and policies; what needs a restart (listeners, shards, namespaces) is left as it is and logged.
-  void reload(const config::Config& config);
+  void reload(const config::Loaded& loaded);
+  /// Says in the log that nothing was changed, and why.
+  void refuse_reload(std::string_view reason);
 
   /// `done` on a shard's thread.
   void publish(shard::PublishRequest request, shard::PublishDone done);

@@ -81,10 +81,13 @@ class CheckConfig(unittest.TestCase):
         self.assertEqual(ran.returncode, 2)
         self.assertEqual(ran.stderr, f'{file.name}:2:1: prot: unknown key; did you mean "port"?\n')
 
-    def test_a_file_that_is_not_there_is_a_mistake_of_usage(self):
-        ran = run("check-config", "nowhere.toml")
-        self.assertEqual(ran.returncode, 2)
-        self.assertIn("nowhere.toml: cannot be read", ran.stderr)
+    def test_a_file_that_is_not_there_is_a_mistake_of_usage_and_an_empty_one_is_good(self):
+        for unreadable in ("nowhere.toml", tempfile.gettempdir()):
+            ran = run("check-config", unreadable)
+            self.assertEqual(ran.returncode, 2)
+            self.assertIn(f"{unreadable}: cannot be read", ran.stderr)
+        with file_with("") as file:
+            self.assertEqual(run("check-config", file.name).returncode, 0)
 
 
 class Serve(unittest.TestCase):

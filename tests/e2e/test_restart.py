@@ -136,17 +136,15 @@ class Snapshot(RestartTest):
 class Reload(RestartTest):
     def started(self, text):
         """A server whose configuration can be changed: `rewrite(text)` does, and reloads."""
-        file = tempfile.NamedTemporaryFile("w", suffix=".toml")
-        self.addCleanup(file.close)
+        file = os.path.join(self.folder.name, "configuration.toml")
 
-        def write(text):
-            file.seek(0)
-            file.truncate()
-            file.write(text)
-            file.flush()
+        def write(text):  # at once: a reload may read it at any moment
+            with open(file + ".new", "w") as new:
+                new.write(text)
+            os.replace(new.name, file)
 
         write(text)
-        server = Server("--config", file.name, environment={"JWT_SECRET": None, "WEBSOCKET_API_KEY": None}).start()
+        server = Server("--config", file, environment={"JWT_SECRET": None, "WEBSOCKET_API_KEY": None, "WEBSOCKET_LOG_FORMAT": "json"}).start()
         self.addCleanup(server.stop)
 
         def rewrite(text):
@@ -185,15 +183,23 @@ class Reload(RestartTest):
         self.assertIn("need a restart", server.logged())
 
     async def test_a_mistake_changes_nothing_and_is_told(self):
-        secret = "first secret, which is long enough for all"
-        server, rewrite = self.started(f'jwt.secret = "{secret}"\n')
-        rewrite('jwt.secret = "second secret, which is long enough too"\ntls.certificate_file = "/nowhere.pem"\ntls.key_file = "/nowhere.pem"\n')
-        rewrite("prot = 1\n")
+        first, second = "first secret, which is long enough for all", "second secret, which is long enough too"
+        server, rewrite = self.started(f'jwt.secret = "{first}"\n')
+        for mistake, told in ((f'jwt.secret = "{second}"\nprot = 1\n', 'did you mean "port"'),
+                              (f'jwt.secret = "{second}"\njwt.public_key_files = ["/nowhere.pem"]\n', "/nowhere.pem"),
+                              ("", "no key to verify tokens with")):
+            rewrite(mistake)
+            await self.refused(server, told)
+            await self.taken(server, token(secret=first))
+
+    async def refused(self, server, reason):
         deadline = time.monotonic() + DEADLINE_S
-        while "did you mean" not in server.logged():
+        while True:
+            entries = [json.loads(line) for line in server.logged().splitlines() if line.endswith("}")]
+            if any(entry["event"].startswith("reload refused") and reason in entry["reason"] for entry in entries):
+                return
             self.assertLess(time.monotonic(), deadline)
             await asyncio.sleep(0.01)
-        await self.taken(server, token(secret=secret))
 
 
 if __name__ == "__main__":
