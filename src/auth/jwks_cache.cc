@@ -146,6 +146,7 @@ std::vector<std::string> JwksCache::add_to(KeySetBuilder& builder) const {
 
 std::vector<JwksCache::Status> JwksCache::status() const {
   std::vector<Status> out;
+  out.reserve(states_.size());
   for (const State& state : states_)
     out.push_back({state.source.location, !state.text.empty(), state.failures, state.error, state.loaded_wall_ms});
   return out;
