@@ -288,7 +288,7 @@ void IoThread::presence(StreamKey stream, std::string room, std::move_only_funct
   using Users = std::vector<shard::PresenceEntry>;
   node_.gather<Users>(
       *this, [stream, room](IoThread& there) { return there.shard().presence_of(stream, room); },
-      [done = std::move(done)](std::vector<Users> parts) mutable {
+      [done = std::move(done)](const std::vector<Users>& parts) mutable {
         Users all;
         for (const Users& part : parts) {
           for (const shard::PresenceEntry& user : part) {

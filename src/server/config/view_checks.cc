@@ -92,6 +92,7 @@ class Checker {
   void check_output(const ViewOutput& row) {
     if (!contains(view_.namespaces, row.ns)) not_in_view("outputs", row.event, row.ns);
     std::vector<std::string> names;
+    names.reserve(view_.channels.size());
     for (const auto& channel : view_.channels) names.push_back(channel.name);
     for (const auto& channel : row.channels) {
       if (contains(names, channel)) continue;

@@ -69,14 +69,14 @@ std::string text_of(const Condition& condition) {
 }
 
 std::string check_template(const std::string& text) {
-  const std::string allowed = "a room's name, with members of the request in braces as in stream:{cameraId}";
+  constexpr std::string_view allowed = "a room's name, with members of the request in braces as in stream:{cameraId}";
   std::size_t at = 0;
   while ((at = text.find_first_of("{}", at)) != std::string::npos) {
     const std::size_t close = text.find_first_of("{}", at + 1);
-    if (text[at] != '{' || close == std::string::npos || text[close] != '}' || close == at + 1) return allowed;
+    if (text[at] != '{' || close == std::string::npos || text[close] != '}' || close == at + 1) return std::string(allowed);
     at = close + 1;
   }
-  return check_room(text).empty() ? std::string() : allowed;
+  return check_room(text).empty() ? std::string() : std::string(allowed);
 }
 
 std::string check_socketio_namespace(const std::string& text) {
