@@ -51,7 +51,7 @@ Result<void> Node::start() {
   for (const std::string& proxy : config_.trusted_proxies) {
     auto network = net::Cidr::parse(proxy);
     if (!network) return fail("trusted_proxies: " + network.error().message);
-    proxies_.push_back(std::move(*network));
+    proxies_.push_back(*network);
   }
   std::vector<std::string> warnings;
   auto authority = authority_of(config_, documents_, warnings);

@@ -31,7 +31,7 @@ void Server::publish(shard::PublishRequest request, shard::PublishDone done) {
   });
 }
 
-void Server::set_inline_handler(const std::string& event, shard::InlineHandler handler) {
+void Server::set_inline_handler(const std::string& event, const shard::InlineHandler& handler) {
   for (const auto& thread : node_->threads()) {
     thread->post([event, handler](IoThread& there) { there.set_inline_handler(event, handler); });
   }

@@ -45,7 +45,7 @@ class Server {
   /// `done` on a shard's thread.
   void publish(shard::PublishRequest request, shard::PublishDone done);
   /// A handler that runs on the shard of the client that sent the event; replaces one of the same name. An empty one removes it.
-  void set_inline_handler(const std::string& event, shard::InlineHandler handler);
+  void set_inline_handler(const std::string& event, const shard::InlineHandler& handler);
   /// A handler in this process as one instance of a group; `handler` runs on a shard's thread, must not block, and answers when it likes.
   using AsyncHandler = std::function<void(shard::ClientEvent, std::function<void(shard::EventAnswer)>)>;
   void set_handler(const std::string& group, const std::string& event, AsyncHandler handler, bool retryable);

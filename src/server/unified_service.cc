@@ -334,8 +334,9 @@ std::vector<ConnectedClient> UnifiedWebSocketService::get_connected_clients() co
   {
     const std::lock_guard lock(impl_->mutex);
     if (!impl_->server) return {};
-    impl_->server->clients([promise](std::vector<shard::ClientInfo> clients) {
+    impl_->server->clients([promise](const std::vector<shard::ClientInfo>& clients) {
       std::vector<ConnectedClient> out;
+      out.reserve(clients.size());
       for (const shard::ClientInfo& c : clients) out.push_back(client_of(c));
       promise->set_value(std::move(out));
     });
