@@ -11,8 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using sparc::net::Address;
   using sparc::net::Cidr;
   if (const auto address = Address::parse(text, 7)) {
-    if (Address::parse(address->ip(), 7) != address) std::abort();
-    const auto itself = Cidr::parse(address->ip());
+    if (Address::parse(address->ip().text(), 7) != address) std::abort();
+    const auto itself = Cidr::parse(address->ip().text());
     if (!itself || !itself->contains(*address)) std::abort();
   }
   if (const auto network = Cidr::parse(text)) {

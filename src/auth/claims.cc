@@ -138,21 +138,19 @@ std::expected<void, Fault> check_parties(dom::object claims, const ClaimRules& r
   return {};
 }
 
-std::expected<std::vector<std::string>, Fault> roles_of(dom::object claims, const ClaimRules& rules) {
+std::expected<Roles, Fault> roles_of(dom::object claims, const ClaimRules& rules) {
   std::vector<std::string> roles;
   const auto found = first_present(claims, rules.roles);
   if (!found) {
     if (rules.roles_required) return refuse_claim(main_name(rules.roles), "is missing");
-    return roles;
+    return Roles();
   }
   const auto values = strings_of(*found);
   if (!values) return std::unexpected(values.error());
   for (std::string_view value : *values) {
     if (!value.empty()) roles.emplace_back(value);
   }
-  std::sort(roles.begin(), roles.end());
-  roles.erase(std::unique(roles.begin(), roles.end()), roles.end());
-  return roles;
+  return Roles(std::move(roles));
 }
 
 /// The subject; shown in logs and to the service itself.

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace sparc {
@@ -41,7 +40,8 @@ class Slab {
       if (slot / chunk_slots == chunks_.size()) chunks_.push_back(std::make_unique<Chunk>());
     }
     Slot& s = at(slot);
-    s.value.emplace(std::forward<Args>(args)...);
+    std::construct_at(&s.value, std::forward<Args>(args)...);
+    s.live = true;
     ++live_;
     return {slot, s.generation};
   }
@@ -49,19 +49,20 @@ class Slab {
   [[nodiscard]] T* find(ConnectionId id) {
     if (id.slot >= size_slots_) return nullptr;
     Slot& s = at(id.slot);
-    return s.generation == id.generation && s.value ? &*s.value : nullptr;
+    return s.generation == id.generation && s.live ? &s.value : nullptr;
   }
   /// The live value of a slot, whatever its generation; null when free.
   [[nodiscard]] T* at_slot(std::uint32_t slot) {
     if (slot >= size_slots_) return nullptr;
     Slot& s = at(slot);
-    return s.value ? &*s.value : nullptr;
+    return s.live ? &s.value : nullptr;
   }
   [[nodiscard]] ConnectionId id_of(std::uint32_t slot) { return {slot, at(slot).generation}; }
   bool erase(ConnectionId id) {
     if (find(id) == nullptr) return false;
     Slot& s = at(id.slot);
-    s.value.reset();
+    s.live = false;
+    std::destroy_at(&s.value);
     s.generation = (s.generation + 1) & generation_mask;
     free_.push_back(id.slot);
     --live_;
@@ -73,14 +74,21 @@ class Slab {
   void for_each(F&& visit) {
     for (std::uint32_t slot = 0; slot < size_slots_; ++slot) {
       Slot& s = at(slot);
-      if (s.value) visit(ConnectionId{slot, s.generation}, *s.value);
+      if (s.live) visit(ConnectionId{slot, s.generation}, s.value);
     }
   }
 
  private:
   struct Slot {
-    std::optional<T> value;
-    std::uint32_t generation = 0;
+    Slot() {}  // without a value
+    ~Slot() {
+      if (live) std::destroy_at(&value);
+    }
+    union {
+      T value;
+    };
+    std::uint32_t generation : 24 = 0;
+    std::uint32_t live : 1 = 0;
   };
   struct Chunk {
     Slot slots[chunk_slots];

@@ -194,45 +194,91 @@ bool Fanout::passes(NamespaceId ns, std::uint32_t wish, const Publication& publi
 
 void Fanout::render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now) {
   rendered_.clear();
+  splits_.clear();
   const NamespaceId ns = job.stream->key.ns;
-  if (pending.publication != nullptr && pending.publication->policy.latest && !pending.only && !held_.empty())
-    supersede(*job.stream, room, *pending.publication);
+  const Publication* publication = pending.publication.get();
+  if (publication != nullptr && publication->policy.latest && !pending.only && !held_.empty())
+    supersede(*job.stream, room, *publication);
   // A class that this room gets while it is open is not in this loop: groups are appended, and gaps and runs refer to those there now.
   for (std::size_t g = 0; g < room.groups.size(); ++g) {
     hub::Group& group = *room.groups[g];
     if (group.members.size() == group.tombstones) continue;
     if (pending.only && !(*pending.only == group.key)) continue;
-    if (pending.position) {
-      if (render_position(group.key.form, ns, *pending.position)) append_position_entry(run_of(job, room, group), pending, rank);
-      continue;
+    if (pending.position && !render_position(group.key.form, ns, *pending.position)) continue;
+    if (publication != nullptr) {
+      if (!passes(ns, group.key.wish, *publication)) continue;
+      if (!pending.only && publication->policy.latest && group.key.wish != 0) {
+        const std::uint32_t every_ms = wishes_.wish(ns, group.key.wish).every_ms();
+        if (every_ms != 0 && hold(*job.stream, room, group.key, pending, every_ms, now)) continue;
+      }
+      if (rendering_of(group.key.form, *publication, room).empty()) continue;  // on that wire it is not told
     }
-    if (pending.publication == nullptr) {
-      append_entry(run_of(job, room, group), pending, rank, {}, now);
-      continue;
-    }
-    if (!passes(ns, group.key.wish, *pending.publication)) continue;
-    if (!pending.only && pending.publication->policy.latest && group.key.wish != 0) {
-      const std::uint32_t every_ms = wishes_.wish(ns, group.key.wish).every_ms();
-      if (every_ms != 0 && hold(*job.stream, room, group.key, pending, every_ms, now)) continue;
-    }
-    auto known = std::find_if(rendered_.begin(), rendered_.end(), [&](const auto& r) { return r.first == group.key.form; });
-    if (known == rendered_.end()) {
-      rendered_.emplace_back(group.key.form, std::string{});
-      known = std::prev(rendered_.end());
-      renderer_.append_publication(known->second, group.key.form, *pending.publication, room.name);
-      ++renderings_;
-    }
-    if (known->second.empty()) continue;  // on that wire it is not told
-    ClassRun& run = run_of(job, room, group);
-    if (pending.had != 0 && pending.publication->offset != 0 &&
-        render_position(group.key.form, ns, {pending.publication->epoch, pending.publication->offset})) {
-      append_position_entry(run, pending, rank);
-    }
-    append_entry(run, pending, rank, known->second, now);
+    take(job, room, group);
   }
+  for (const Split& split : splits_) append(block_of(job, split), room, pending, rank, now);
 }
 
-Fanout::ClassRun& Fanout::run_of(Job& job, hub::Room& room, hub::Group& group) {
+const std::string& Fanout::rendering_of(std::uint16_t form, const Publication& publication, const hub::Room& room) {
+  for (const auto& [of, rendering] : rendered_) {
+    if (of == form) return rendering;
+  }
+  std::string& rendering = rendered_.emplace_back(form, std::string{}).second;
+  renderer_.append_publication(rendering, form, publication, room.name);
+  ++renderings_;
+  return rendering;
+}
+
+void Fanout::take(Job& job, hub::Room& room, hub::Group& group) {
+  const std::size_t index = run_of(job, room, group);
+  Block* from = job.runs[index].block;
+  std::size_t at = from != nullptr ? from->split : 0;
+  if (from == nullptr) {
+    while (at < splits_.size() && (splits_[at].from != nullptr || splits_[at].form != group.key.form)) ++at;
+  }
+  if (at >= splits_.size()) {
+    at = splits_.size();
+    splits_.push_back({from, group.key.form, {}});
+    if (from != nullptr) from->split = at;
+  }
+  splits_[at].runs.push_back(index);
+}
+
+/// What all its classes get is appended in place; where some of them get it, those go on with a copy.
+Fanout::Block& Fanout::block_of(Job& job, const Split& split) {
+  Block* block = split.from;
+  if (block != nullptr) block->split = SIZE_MAX;
+  if (block == nullptr || block->users != split.runs.size()) {
+    auto made = std::make_unique<Block>();
+    made->form = split.form;
+    if (block != nullptr) {
+      made->bytes = block->bytes;
+      made->entries = block->entries;
+      made->direct = block->direct;
+      block->users -= static_cast<std::uint32_t>(split.runs.size());
+    }
+    made->users = static_cast<std::uint32_t>(split.runs.size());
+    block = made.get();
+    job.blocks.push_back(std::move(made));
+    for (const std::size_t index : split.runs) job.runs[index].block = block;
+  }
+  return *block;
+}
+
+void Fanout::append(Block& block, const hub::Room& room, const Pending& pending, std::uint8_t rank, Now now) {
+  const NamespaceId ns = room.stream->key.ns;
+  if (pending.position) {
+    if (render_position(block.form, ns, *pending.position)) append_position_entry(block, pending, rank);
+    return;
+  }
+  if (pending.publication == nullptr) return append_entry(block, pending, rank, {}, now);
+  const Publication& publication = *pending.publication;
+  if (pending.had != 0 && publication.offset != 0 && render_position(block.form, ns, {publication.epoch, publication.offset})) {
+    append_position_entry(block, pending, rank);
+  }
+  append_entry(block, pending, rank, rendering_of(block.form, publication, room), now);
+}
+
+std::size_t Fanout::run_of(Job& job, hub::Room& room, hub::Group& group) {
   auto [found, fresh] = run_index_.try_emplace(&group, job.runs.size());
   if (fresh) {
     if (std::find(job.rooms.rbegin(), job.rooms.rend(), &room) == job.rooms.rend()) {
@@ -243,7 +289,7 @@ Fanout::ClassRun& Fanout::run_of(Job& job, hub::Room& room, hub::Group& group) {
     job.runs.back().room = &room;
     job.runs.back().group = &group;
   }
-  return job.runs[found->second];
+  return found->second;
 }
 
 bool Fanout::render_position(std::uint16_t form, NamespaceId ns, const Position& position) {
@@ -252,37 +298,37 @@ bool Fanout::render_position(std::uint16_t form, NamespaceId ns, const Position&
   return !position_.empty();
 }
 
-void Fanout::append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank) {
+void Fanout::append_position_entry(Block& block, const Pending& pending, std::uint8_t rank) {
   RunEntry entry;
   entry.kind = Entry::Kind::position;
   entry.rank = rank;
   entry.number = pending.position ? pending.number : pending.number - 1;
-  entry.begin = static_cast<std::uint32_t>(run.block.size());
+  entry.begin = static_cast<std::uint32_t>(block.bytes.size());
   if (pending.had != 0) entry.since_max = pending.had;
-  run.block += position_;
+  block.bytes += position_;
   entry.size = static_cast<std::uint32_t>(position_.size());
-  run.entries.push_back(std::move(entry));
+  block.entries.push_back(std::move(entry));
 }
 
-void Fanout::append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now) {
+void Fanout::append_entry(Block& block, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now) {
   RunEntry entry;
   entry.rank = rank;
   entry.number = pending.number;
-  entry.begin = static_cast<std::uint32_t>(run.block.size());
+  entry.begin = static_cast<std::uint32_t>(block.bytes.size());
   entry.size = static_cast<std::uint32_t>(rendering.size());
   entry.publication = pending.publication;
   if (pending.publication == nullptr) {
     entry.kind = Entry::Kind::gap;
     entry.gap = pending.gap;
-    run.direct = false;
+    block.direct = false;
   } else {
     const Publication& publication = *pending.publication;
     if (publication.policy.ttl_ms != 0) entry.expires_ms = now.monotonic_ms + publication.policy.ttl_ms;
-    if (!publication.except.empty() || pending.had != 0) run.direct = false;
+    if (!publication.except.empty() || pending.had != 0) block.direct = false;
     entry.since_min = pending.had;
   }
-  run.block.append(rendering);
-  run.entries.push_back(std::move(entry));
+  block.bytes.append(rendering);
+  block.entries.push_back(std::move(entry));
 }
 
 bool Fanout::excepted(const RunEntry& entry, std::uint32_t slot) {
@@ -298,8 +344,9 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
       for (const hub::Member& member : run.group->members) {
         if (member.slot == hub::Member::tombstone) continue;
         Hot& h = hot(member.slot);
-        h.touches = h.touched_turn == turn_ ? h.touches + 1 : 1;
-        h.touched_turn = turn_;
+        const auto turn = static_cast<std::uint32_t>(turn_);
+        h.touches = h.touched_turn == turn ? h.touches + 1 : 1;
+        h.touched_turn = turn;
       }
     }
   }
@@ -308,7 +355,7 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
     std::uint8_t rank;
     std::uint64_t number;
     const Job* job;
-    ClassRun* run;
+    Block* block;
     const RunEntry* entry;
   };
   std::vector<Share> shares;
@@ -320,11 +367,11 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
         hub::Membership& membership = hub_.membership(member.membership);
         membership.handled_job = job->id;
         hot(member.slot).direct_after = UINT64_MAX;
-        for (const RunEntry& entry : run.entries) {
+        for (const RunEntry& entry : run.block->entries) {
           if (excepted(entry, member.slot)) continue;
           if (entry.kind == Entry::Kind::publication && membership.since < entry.since_min)
             had.emplace_back(member.slot, entry.number);
-          if (entry.is_for(membership)) shares.push_back({member.slot, entry.rank, entry.number, job, &run, &entry});
+          if (entry.is_for(membership)) shares.push_back({member.slot, entry.rank, entry.number, job, run.block, &entry});
         }
       }
     }
@@ -339,26 +386,27 @@ void Fanout::mark_and_share(const std::vector<Job*>& opened) {
     if (again) continue;
     if (share.entry->since_min != 0 && std::find(had.begin(), had.end(), std::pair(share.slot, share.number)) != had.end())
       continue;
-    sink_.push(share.slot, share.job->stream->key.ns, lane_entry(*share.run, *share.entry));
+    sink_.push(share.slot, share.job->stream->key.ns, lane_entry(*share.block, *share.entry));
   }
 }
 
 void Fanout::step(Job& job, std::size_t& budget) {
   for (; job.run_at < job.runs.size(); ++job.run_at, job.member_at = 0) {
     ClassRun& run = job.runs[job.run_at];
-    const std::uint64_t first = run.entries.front().number;
-    const std::string_view block = run.block;
+    const Block& shared = *run.block;
+    const std::uint64_t first = shared.entries.front().number;
+    const std::string_view block = shared.bytes;
     for (; job.member_at < run.group->members.size(); ++job.member_at) {
       const hub::Member member = run.group->members[job.member_at];
       if (member.slot == hub::Member::tombstone) continue;
       if (budget == 0) return;
-      if (!run.direct || hot(member.slot).direct_after >= first) {
+      if (!shared.direct || hot(member.slot).direct_after >= first) {
         if (by_lane(job, run, member)) --budget;
         continue;
       }
       --budget;
       ++direct_sends_;
-      direct_events_ += run.entries.size();
+      direct_events_ += shared.entries.size();
       const std::ptrdiff_t sent = sink_.send(member.slot, block);
       if (sent >= 0 && static_cast<std::size_t>(sent) < block.size())
         short_send(job, run, member.slot, static_cast<std::size_t>(sent));
@@ -366,14 +414,14 @@ void Fanout::step(Job& job, std::size_t& budget) {
   }
 }
 
-Entry Fanout::lane_entry(ClassRun& run, const RunEntry& entry) {
-  if (!run.frame && !run.block.empty()) run.frame = Frame(run.block, &account_);
+Entry Fanout::lane_entry(Block& block, const RunEntry& entry) {
+  if (!block.frame && !block.bytes.empty()) block.frame = Frame(block.bytes, &account_);
   Entry out;
   out.kind = entry.kind;
   out.room_rank = entry.rank;
   out.begin = entry.begin;
   out.size = entry.size;
-  if (entry.kind != Entry::Kind::gap) out.block = run.frame;
+  if (entry.kind != Entry::Kind::gap) out.block = block.frame;
   out.number = entry.number;
   out.expires_ms = entry.expires_ms;
   out.publication = entry.publication;
@@ -383,14 +431,15 @@ Entry Fanout::lane_entry(ClassRun& run, const RunEntry& entry) {
 
 void Fanout::short_send(const Job& job, ClassRun& run, std::uint32_t slot, std::size_t sent) {
   hot(slot).direct_after = UINT64_MAX;
-  if (!run.frame) run.frame = Frame(run.block, &account_);
-  for (const RunEntry& entry : run.entries) {
+  Block& block = *run.block;
+  if (!block.frame) block.frame = Frame(block.bytes, &account_);
+  for (const RunEntry& entry : block.entries) {
     if (entry.begin + entry.size <= sent) continue;
     if (entry.begin < sent) {
-      sink_.begun(slot, run.frame, static_cast<std::uint32_t>(sent), entry.begin + entry.size);
+      sink_.begun(slot, block.frame, static_cast<std::uint32_t>(sent), entry.begin + entry.size);
     } else {
       if (entry.begin == sent) sink_.begun(slot, Frame{}, 0, 0);
-      sink_.push(slot, job.stream->key.ns, lane_entry(run, entry));
+      sink_.push(slot, job.stream->key.ns, lane_entry(block, entry));
     }
   }
 }
@@ -399,10 +448,10 @@ bool Fanout::by_lane(const Job& job, ClassRun& run, hub::Member member) {
   hub::Membership& membership = hub_.membership(member.membership);
   if (membership.handled_job == job.id) return false;
   membership.handled_job = job.id;
-  for (const RunEntry& entry : run.entries) {
+  for (const RunEntry& entry : run.block->entries) {
     if (!entry.is_for(membership)) continue;
     if (excepted(entry, member.slot)) continue;
-    sink_.push(member.slot, job.stream->key.ns, lane_entry(run, entry));
+    sink_.push(member.slot, job.stream->key.ns, lane_entry(*run.block, entry));
   }
   return true;
 }

@@ -133,13 +133,26 @@ class Fanout {
       return number > member.since && member.since >= since_min && member.since < since_max;
     }
   };
+  /// What classes of one room and form get that let the same through: rendered and kept once.
+  struct Block {
+    std::uint16_t form = 0;
+    std::uint32_t users = 0;       // classes
+    std::size_t split = SIZE_MAX;  // of splits_, while a publication is rendered
+    std::string bytes;
+    Frame frame;  // of `bytes`, made when a lane needs it
+    std::vector<RunEntry> entries;
+    bool direct = true;  // false: has exceptions or gaps, every member by its lane
+  };
   struct ClassRun {
     hub::Room* room = nullptr;
     hub::Group* group = nullptr;
-    std::string block;
-    Frame frame;  // of `block`, made when a lane needs it
-    std::vector<RunEntry> entries;
-    bool direct = true;  // false: has exceptions or gaps, every member by its lane
+    Block* block = nullptr;  // owned by the job
+  };
+  /// Classes that had the same block and get the same next.
+  struct Split {
+    Block* from = nullptr;  // null: they had nothing yet
+    std::uint16_t form = 0;
+    std::vector<std::size_t> runs;
   };
   struct Job {
     std::uint64_t id = 0;
@@ -147,6 +160,7 @@ class Fanout {
     std::uint8_t priority = 0;
     Position last;  // of the last numbered publication in it
     std::vector<ClassRun> runs;
+    std::vector<std::unique_ptr<Block>> blocks;
     std::vector<PublicationPtr> publications;
     std::vector<hub::Room*> rooms;  // whose cursors it holds
     std::size_t run_at = 0, member_at = 0;
@@ -161,7 +175,7 @@ class Fanout {
   };
   struct Hot {
     std::uint64_t direct_after = 0;
-    std::uint64_t touched_turn = 0;
+    std::uint32_t touched_turn = 0;  // its low half
     std::uint32_t touches = 0;
   };
   struct Held {  // values of a room that wait for the intervals of its classes
@@ -188,17 +202,22 @@ class Fanout {
   void render_pending(Job& job, const Pending& pending, Now now);
   void render_room(Job& job, hub::Room& room, std::uint8_t rank, const Pending& pending, Now now);
   [[nodiscard]] bool passes(NamespaceId ns, std::uint32_t wish, const Publication& publication);
-  ClassRun& run_of(Job& job, hub::Room& room, hub::Group& group);
+  std::size_t run_of(Job& job, hub::Room& room, hub::Group& group);
+  /// The class gets what is being rendered.
+  void take(Job& job, hub::Room& room, hub::Group& group);
+  Block& block_of(Job& job, const Split& split);
+  [[nodiscard]] const std::string& rendering_of(std::uint16_t form, const Publication& publication, const hub::Room& room);
+  void append(Block& block, const hub::Room& room, const Pending& pending, std::uint8_t rank, Now now);
   /// Into position_; false: on that wire positions are not told.
   [[nodiscard]] bool render_position(std::uint16_t form, NamespaceId ns, const Position& position);
-  void append_position_entry(ClassRun& run, const Pending& pending, std::uint8_t rank);
+  void append_position_entry(Block& block, const Pending& pending, std::uint8_t rank);
   [[nodiscard]] bool excepted(const RunEntry& entry, std::uint32_t slot);
-  void append_entry(ClassRun& run, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now);
+  void append_entry(Block& block, const Pending& pending, std::uint8_t rank, std::string_view rendering, Now now);
   void mark_and_share(const std::vector<Job*>& opened);
   void step(Job& job, std::size_t& budget);
   void short_send(const Job& job, ClassRun& run, std::uint32_t slot, std::size_t sent);
   [[nodiscard]] bool by_lane(const Job& job, ClassRun& run, hub::Member member);
-  [[nodiscard]] session::Entry lane_entry(ClassRun& run, const RunEntry& entry);
+  [[nodiscard]] session::Entry lane_entry(Block& block, const RunEntry& entry);
   void close(Job& job);
 
   hub::Hub& hub_;
@@ -223,6 +242,7 @@ class Fanout {
   std::optional<protocol::FieldValues> values_;
   absl::flat_hash_map<std::uint32_t, bool> passed_;
   std::vector<std::pair<std::uint16_t, std::string>> rendered_;  // by form
+  std::vector<Split> splits_;
   std::string position_;
   absl::flat_hash_map<std::string, Held> held_;
 };

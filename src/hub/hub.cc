@@ -45,7 +45,6 @@ Group& Hub::group_of(Room& room, ClassKey key) {
   for (const auto& group : room.groups) {
     if (group->key == key) return *group;
   }
-  if (room.groups.empty()) room.groups.reserve(1);
   room.groups.push_back(std::make_unique<Group>(Group{key, 0, {}}));
   return *room.groups.back();
 }
@@ -56,7 +55,6 @@ void Hub::place(std::uint32_t membership_index, Room& room, ClassKey key, std::u
   m.room = &room;
   m.group = &group;
   m.index = static_cast<std::uint32_t>(group.members.size());
-  if (group.members.empty()) group.members.reserve(1);
   group.members.push_back({slot, membership_index});
   ++room.size;
 }
@@ -74,7 +72,7 @@ void Hub::displace(Membership& m) {
   group.members.pop_back();
   if (m.index < group.members.size()) memberships_[group.members[m.index].membership].index = m.index;
   if (group.members.empty()) {
-    std::erase_if(room.groups, [&](const std::unique_ptr<Group>& g) { return g.get() == &group; });
+    room.groups.erase(std::ranges::find(room.groups, &group, [](const std::unique_ptr<Group>& g) { return g.get(); }));
   } else if (group.members.capacity() > 4 * group.members.size() + 16) {
     group.members.shrink_to_fit();
   }
@@ -189,11 +187,15 @@ void Hub::close_cursor(Room& room) {
 void Hub::compact(Room& room) {
   for (const auto& group : room.groups) {
     if (group->tombstones == 0) continue;
-    std::erase_if(group->members, [](const Member& m) { return m.slot == Member::tombstone; });
+    group->members.erase(
+        std::remove_if(group->members.begin(), group->members.end(), [](const Member& m) { return m.slot == Member::tombstone; }),
+        group->members.end());
     group->tombstones = 0;
     for (std::uint32_t i = 0; i < group->members.size(); ++i) memberships_[group->members[i].membership].index = i;
   }
-  std::erase_if(room.groups, [](const std::unique_ptr<Group>& g) { return g->members.empty(); });
+  room.groups.erase(
+      std::remove_if(room.groups.begin(), room.groups.end(), [](const std::unique_ptr<Group>& g) { return g->members.empty(); }),
+      room.groups.end());
 }
 
 }  // namespace sparc::hub

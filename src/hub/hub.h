@@ -3,6 +3,7 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
 
 #include <cstdint>
 #include <memory>
@@ -18,8 +19,8 @@ namespace sparc::hub {
 
 /// What decides how a publication looks to a subscriber and whether it passes: members of one class get the same bytes.
 struct ClassKey {
-  std::uint32_t wish = 0;   // interned filter; 0 lets everything through
-  std::uint16_t form = 0;   // wire form: dialect and compression
+  std::uint32_t wish = 0;  // interned filter; 0 lets everything through
+  std::uint16_t form = 0;  // wire form: dialect and compression
   friend bool operator==(ClassKey, ClassKey) = default;
 };
 
@@ -33,7 +34,7 @@ struct Member {
 struct Group {
   ClassKey key;
   std::uint32_t tombstones = 0;
-  std::vector<Member> members;
+  absl::InlinedVector<Member, 2> members;  // a user's room has one
 };
 
 struct Room;
@@ -41,20 +42,20 @@ struct Room;
 /// The shard's view of one (namespace, tenant).
 struct Stream {
   StreamKey key;
-  std::uint32_t index = 0;       // dense; reused after the stream was dropped
-  std::uint32_t members = 0;     // memberships in its rooms
-  std::uint32_t holders = 0;     // others that keep it: joins under way, fan-outs
-  Room* rooms = nullptr;         // the newest first; Room::older goes on
+  std::uint32_t index = 0;    // dense; reused after the stream was dropped
+  std::uint32_t members = 0;  // memberships in its rooms
+  std::uint32_t holders = 0;  // others that keep it: joins under way, fan-outs
+  Room* rooms = nullptr;      // the newest first; Room::older goes on
 };
 
 struct Room {
   Stream* stream = nullptr;
-  std::string name;              // short
-  std::uint32_t size = 0;        // live members of all classes
-  std::uint32_t cursors = 0;     // open fan-outs: while there are any, removals leave tombstones and groups stay
-  std::uint32_t presence = 0;    // index into presence bookkeeping; 0: none kept
-  std::vector<std::unique_ptr<Group>> groups;
-  Room* older = nullptr;         // of the same stream
+  std::string name;            // short
+  std::uint32_t size = 0;      // live members of all classes
+  std::uint32_t cursors = 0;   // open fan-outs: while there are any, removals leave tombstones and groups stay
+  std::uint32_t presence = 0;  // index into presence bookkeeping; 0: none kept
+  absl::InlinedVector<std::unique_ptr<Group>, 2> groups;
+  Room* older = nullptr;  // of the same stream
   Room* newer = nullptr;
 };
 
@@ -62,10 +63,10 @@ struct Room {
 struct Membership {
   Room* room = nullptr;
   Group* group = nullptr;
-  std::uint32_t index = 0;         // in group->members
-  std::uint32_t next = 0;          // next membership of the same (connection, namespace); 0 ends
-  std::uint64_t since = 0;         // publications numbered up to this are not for it
-  std::uint64_t handled_job = 0;   // the fan-out that has served it already
+  std::uint32_t index = 0;        // in group->members
+  std::uint32_t next = 0;         // next membership of the same (connection, namespace); 0 ends
+  std::uint64_t since = 0;        // publications numbered up to this are not for it
+  std::uint64_t handled_job = 0;  // the fan-out that has served it already
 };
 
 /// Head of a connection's memberships in one namespace; 0 is none.
@@ -89,7 +90,8 @@ class Hub {
   bool release_if_idle(Stream& stream);
 
   /// Puts the connection in the room and returns the record's index. The caller has checked that it is not there yet.
-  std::uint32_t join(MembershipList& list, Stream& stream, std::string_view room, std::uint32_t slot, ClassKey key, std::uint64_t since);
+  std::uint32_t join(MembershipList& list, Stream& stream, std::string_view room, std::uint32_t slot, ClassKey key,
+                     std::uint64_t since);
   /// Null when the connection is not in the room.
   [[nodiscard]] Membership* find(MembershipList list, const Stream& stream, std::string_view room);
   /// False when it was not there.

@@ -9,40 +9,29 @@
 #include <cstring>
 
 namespace sparc::net {
-namespace {
-
-constexpr std::uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-constexpr std::uint8_t v6_loopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-
-}  // namespace
 
 std::optional<Address> Address::parse(std::string_view ip, std::uint16_t port) {
   if (ip.size() > 2 && ip.front() == '[' && ip.back() == ']') {
     ip = ip.substr(1, ip.size() - 2);
     if (ip.find(':') == std::string_view::npos) return std::nullopt;
   }
-  if (ip.find('\0') != std::string_view::npos) return std::nullopt;
-  const std::string text(ip);
+  const auto parsed = IpAddress::parse(ip);
+  if (!parsed) return std::nullopt;
   Address out;
+  out.ip_ = *parsed;
   out.port_ = port;
-  if (inet_pton(AF_INET, text.c_str(), out.bytes_.data() + 12) == 1) {
-    std::memcpy(out.bytes_.data(), mapped_prefix, sizeof mapped_prefix);
-    return out;
-  }
-  if (inet_pton(AF_INET6, text.c_str(), out.bytes_.data()) == 1) return out;
-  return std::nullopt;
+  return out;
 }
 
 Address Address::from_sockaddr(const sockaddr& from) {
   Address out;
   if (from.sa_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(from);
-    std::memcpy(out.bytes_.data(), mapped_prefix, sizeof mapped_prefix);
-    std::memcpy(out.bytes_.data() + 12, &v4.sin_addr, 4);
+    out.ip_ = IpAddress::v4(&v4.sin_addr);
     out.port_ = ntohs(v4.sin_port);
   } else if (from.sa_family == AF_INET6) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(from);
-    std::memcpy(out.bytes_.data(), &v6.sin6_addr, 16);
+    std::memcpy(out.ip_.bytes.data(), &v6.sin6_addr, 16);
     out.port_ = ntohs(v6.sin6_port);
   }
   return out;
@@ -54,26 +43,14 @@ unsigned Address::to_sockaddr(sockaddr_storage& out) const {
     auto& v4 = reinterpret_cast<sockaddr_in&>(out);
     v4.sin_family = AF_INET;
     v4.sin_port = htons(port_);
-    std::memcpy(&v4.sin_addr, bytes_.data() + 12, 4);
+    std::memcpy(&v4.sin_addr, ip_.bytes.data() + 12, 4);
     return sizeof v4;
   }
   auto& v6 = reinterpret_cast<sockaddr_in6&>(out);
   v6.sin6_family = AF_INET6;
   v6.sin6_port = htons(port_);
-  std::memcpy(&v6.sin6_addr, bytes_.data(), 16);
+  std::memcpy(&v6.sin6_addr, ip_.bytes.data(), 16);
   return sizeof v6;
-}
-
-bool Address::is_v4() const { return std::memcmp(bytes_.data(), mapped_prefix, sizeof mapped_prefix) == 0; }
-
-bool Address::is_loopback() const {
-  return is_v4() ? bytes_[12] == 127 : std::memcmp(bytes_.data(), v6_loopback, sizeof v6_loopback) == 0;
-}
-
-Address Address::source() const {
-  Address out = with_port(0);
-  if (!is_v4()) std::fill(out.bytes_.begin() + 8, out.bytes_.end(), std::uint8_t{0});
-  return out;
 }
 
 Address Address::with_port(std::uint16_t port) const {
@@ -82,15 +59,8 @@ Address Address::with_port(std::uint16_t port) const {
   return out;
 }
 
-std::string Address::ip() const {
-  char text[INET6_ADDRSTRLEN];
-  const bool v4 = is_v4();
-  inet_ntop(v4 ? AF_INET : AF_INET6, bytes_.data() + (v4 ? 12 : 0), text, sizeof text);
-  return text;
-}
-
 std::string Address::to_string() const {
-  return is_v4() ? ip() + ":" + std::to_string(port_) : "[" + ip() + "]:" + std::to_string(port_);
+  return is_v4() ? ip_.text() + ":" + std::to_string(port_) : "[" + ip_.text() + "]:" + std::to_string(port_);
 }
 
 Result<Cidr> Cidr::parse(std::string_view text) {
@@ -109,7 +79,7 @@ Result<Cidr> Cidr::parse(std::string_view text) {
     if (error != std::errc{} || end != number.data() + number.size() || bits > width) return bad("wrong prefix length");
   }
   Cidr out;
-  out.network_ = address->bytes();
+  out.network_ = address->ip().bytes;
   out.prefix_bits_ = static_cast<std::uint8_t>(bits + (128 - width));
   for (unsigned bit = out.prefix_bits_; bit < 128; ++bit) {
     if ((out.network_[bit / 8] >> (7 - bit % 8)) & 1) return bad("bits behind the prefix are set");
@@ -118,7 +88,7 @@ Result<Cidr> Cidr::parse(std::string_view text) {
 }
 
 bool Cidr::contains(const Address& address) const {
-  const auto& bytes = address.bytes();
+  const auto& bytes = address.ip().bytes;
   const unsigned whole = prefix_bits_ / 8;
   if (std::memcmp(bytes.data(), network_.data(), whole) != 0) return false;
   const unsigned rest = prefix_bits_ % 8;

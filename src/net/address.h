@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/ip_address.h"
 #include "base/result.h"
 
 struct sockaddr;
@@ -17,8 +18,7 @@ struct sockaddr_storage;
 
 namespace sparc::net {
 
-/// An IP address with a port, 18 bytes. IPv4 is kept in its IPv6-mapped form (RFC 4291 section 2.5.5.2), so that 10.0.0.1 is the
-/// same peer on an IPv4 and on a dual-stack listener. A default one is [::]:0.
+/// An IP address with a port, 18 bytes. A default one is [::]:0.
 class Address {
  public:
   Address() = default;
@@ -29,23 +29,18 @@ class Address {
 
   /// Fills `out` as AF_INET for IPv4 and AF_INET6 else; returns its length.
   unsigned to_sockaddr(sockaddr_storage& out) const;
-  [[nodiscard]] bool is_v4() const;
-  /// 127.0.0.0/8 or ::1.
-  [[nodiscard]] bool is_loopback() const;
-  /// What one subscriber line usually has, for limits per source: an IPv4 address, or the /64 of an IPv6 one; without the port.
-  [[nodiscard]] Address source() const;
+  [[nodiscard]] bool is_v4() const { return ip_.is_v4(); }
+  [[nodiscard]] bool is_loopback() const { return ip_.is_loopback(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] Address with_port(std::uint16_t port) const;
-  [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }
+  [[nodiscard]] const IpAddress& ip() const { return ip_; }
 
-  /// `10.0.0.1` or `2001:db8::1`, without the port.
-  [[nodiscard]] std::string ip() const;
   /// `10.0.0.1:3100` or `[2001:db8::1]:3100`.
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const Address&, const Address&) = default;
 
  private:
-  std::array<std::uint8_t, 16> bytes_{};
+  IpAddress ip_;
   std::uint16_t port_ = 0;
 };
 
@@ -68,7 +63,7 @@ class Cidr {
 template <>
 struct std::hash<sparc::net::Address> {
   std::size_t operator()(const sparc::net::Address& a) const noexcept {
-    const auto* bytes = reinterpret_cast<const char*>(a.bytes().data());
-    return sparc::mix(std::hash<std::string_view>{}({bytes, a.bytes().size()}), a.port());
+    const auto& bytes = a.ip().bytes;
+    return sparc::mix(std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()}), a.port());
   }
 };

@@ -80,7 +80,8 @@ DetachedSocket Sockets::detach(std::uint32_t slot) {
   DetachedSocket out;
   Connection* connection = live(slot);
   constexpr std::uint16_t stays = blocked | connecting | failed | end_delivered | finishing | read_wants_write;
-  if (connection == nullptr || connection->has(stays) || (connection->tls != nullptr && connection->tls->has_unsent())) return out;
+  if (connection == nullptr || connection->has(stays) || (connection->tls != nullptr && connection->tls->has_unsent()))
+    return out;
   loop_.remove(connection->fd);
   out.fd_ = Fd(connection->fd);
   out.tls_.reset(connection->tls);
@@ -222,11 +223,19 @@ void Sockets::read(std::uint32_t slot, int fd) {
 }
 
 void Sockets::read_plain(std::uint32_t slot, int fd) {
-  for (;;) {
+  for (std::size_t taken = 0;;) {
     const ssize_t got = ::recv(fd, buffer_.get(), options_.receive_bytes, 0);
     if (got > 0) {
-      // A short read has emptied the socket; the next byte is a new edge. Only an end that was reported needs another look.
-      if (!deliver(slot, fd, static_cast<std::size_t>(got)) || !at(slot).has(at_end)) return;
+      const auto bytes = static_cast<std::size_t>(got);
+      taken += bytes;
+      if (!deliver(slot, fd, bytes)) return;
+      Connection& connection = at(slot);
+      const bool full = bytes == options_.receive_bytes;
+      if (taken >= options_.turn_bytes && full) return make_ready(slot, connection);
+      // A short read has emptied the socket; the next byte is a new edge. An end that was reported needs another look, and so does a
+      // peer that is in the middle of sending much: what it sends together is to be handled together.
+      const bool more = full || connection.has(at_end) || (bytes >= options_.much_bytes && taken < options_.turn_bytes);
+      if (!more) return;
       continue;
     }
     if (got == 0) return deliver_end(slot, fd);
@@ -236,7 +245,7 @@ void Sockets::read_plain(std::uint32_t slot, int fd) {
 }
 
 void Sockets::read_tls(std::uint32_t slot, int fd) {
-  for (;;) {
+  for (std::size_t taken = 0;;) {
     Connection* connection = &at(slot);
     TlsStream& tls = *connection->tls;
     const auto until = connection->has(at_end) ? TlsStream::Until::end : TlsStream::Until::empty;
@@ -246,7 +255,9 @@ void Sockets::read_tls(std::uint32_t slot, int fd) {
       connection->set(read_wants_write);
       arm_write(slot, *connection);
     }
+    taken += transfer.bytes;
     if (transfer.bytes != 0 && !deliver(slot, fd, transfer.bytes)) return;
+    if (taken >= options_.turn_bytes && transfer.bytes == options_.receive_bytes) return make_ready(slot, at(slot));
     switch (transfer.outcome) {
       case TlsStream::Outcome::done: break;
       case TlsStream::Outcome::would_block: return;
@@ -258,14 +269,9 @@ void Sockets::read_tls(std::uint32_t slot, int fd) {
 
 bool Sockets::deliver(std::uint32_t slot, int fd, std::size_t bytes) {
   counters_.bytes_received += bytes;
-  const bool full = bytes == options_.receive_bytes;
   events_.on_bytes(slot, {buffer_.get(), bytes});
   Connection* connection = live(slot, fd);
   if (connection == nullptr) return false;
-  if (full) {
-    make_ready(slot, *connection);
-    return false;
-  }
   if (!connection->has(paused)) return true;
   connection->set(unread);
   return false;

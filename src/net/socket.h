@@ -86,8 +86,8 @@ struct SendResult {
   SendStatus status = SendStatus::ready;
 };
 
-/// A table of connections, 16 bytes each and a TLS session where there is one. Reads once per event into one shared buffer; a read
-/// that fills it is continued in the next turn. Nothing is queued for sending but the begun TLS record (at most 16 KiB).
+/// A table of connections, 16 bytes each and a TLS session where there is one. Reads into one shared buffer; who
+/// sends much is read on in the same turn, to `turn_bytes`. Nothing is queued for sending but the begun TLS record (at most 16 KiB).
 ///
 /// Limits:   slots are dense numbers from 0; the table has room for the highest one used.
 /// Lifetime: the loop and the events outlive it.
@@ -96,6 +96,8 @@ class Sockets final : private EventTable {
  public:
   struct Options {
     std::size_t receive_bytes = 64 * 1024;
+    std::size_t turn_bytes = 256 * 1024;      // of one connection in a turn; more waits for the next, behind the others
+    std::size_t much_bytes = 16 * 1024;       // a read of so much is followed by another one
     std::uint32_t notsent_bytes = 16 * 1024;  // TCP_NOTSENT_LOWAT of outgoing connections; 0: the kernel's default
   };
   struct Counters {

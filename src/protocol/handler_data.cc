@@ -7,7 +7,8 @@
 
 namespace sparc::protocol {
 
-std::string handler_data(std::string_view data, std::string_view more_args, std::string_view socket_id, const Identity& identity) {
+std::string handler_data(std::string_view data, std::string_view more_args, std::string_view socket_id,
+                         const Identity& identity) {
   static constexpr std::array verified{"socketId", "userId", "tenantId", "organizationId", "roles"};
   std::string out = "{\"socketId\":";
   out.reserve(data.size() + 256);
@@ -21,7 +22,7 @@ std::string handler_data(std::string_view data, std::string_view more_args, std:
     append_json_string(out, identity.organization_id);
   }
   out += ",\"roles\":[";
-  for (const std::string& role : identity.roles) {
+  for (const std::string_view role : identity.roles) {
     if (out.back() != '[') out += ',';
     append_json_string(out, role);
   }

@@ -63,13 +63,18 @@ void IoThread::post(Task task) {
   if (pushed != Mailbox<Task>::Push::queued) loop_->wake();
 }
 
-bool IoThread::post(broker::Message& message) {
-  switch (messages_.push(message)) {
+bool IoThread::send(IoThread& to, broker::Message& message) {
+  switch (to.messages_.push(message)) {
     case Mailbox<broker::Message>::Push::full: return false;
-    case Mailbox<broker::Message>::Push::queued_wake: loop_->wake(); return true;
+    case Mailbox<broker::Message>::Push::queued_wake: to_wake_.push_back(&to); return true;
     case Mailbox<broker::Message>::Push::queued: return true;
   }
   return true;
+}
+
+void IoThread::wake_others() {
+  for (IoThread* other : to_wake_) other->loop_->wake();
+  to_wake_.clear();
 }
 
 void IoThread::run_tasks() {
@@ -89,7 +94,8 @@ void IoThread::on_wake() {
   shard_->set_now(loop_->now());
   door().on_tick(loop_->now());
   constexpr std::size_t messages_a_turn = 4096;  // so that a flood of publications leaves time for sockets
-  if (messages_.drain([this](broker::Message message) { door().on_message(std::move(message)); }, messages_a_turn) == messages_a_turn) {
+  if (messages_.drain([this](broker::Message message) { door().on_message(std::move(message)); }, messages_a_turn) ==
+      messages_a_turn) {
     loop_->stay_awake();
     loop_->wake();
   }
@@ -101,9 +107,11 @@ std::int64_t IoThread::end_of_turn() {
   shard_->set_now(loop_->now());
   door().on_tick(loop_->now());
   if (index_ == 0) node_.tick_services(loop_->now());
+  wake_others();  // before what this turn fans out: they have their own
   std::int64_t due = shard_->end_of_turn();
   if (shard_->has_served()) shard_->measure_served(net::Loop::read_now());
   if (!door().flush()) due = std::min(due, loop_->now().monotonic_ms + 1);
+  wake_others();
   if (index_ == 0) due = std::min(due, node_.services_due());
   if (draining_ && shard_->drained()) drained_.store(true, std::memory_order_release);
   if (draining_) due = std::min(due, loop_->now().monotonic_ms + 10);
@@ -120,7 +128,7 @@ void IoThread::drain(std::uint32_t window_ms) {
 void IoThread::on_accept(net::Acceptor& acceptor, net::Fd fd, const net::Address& peer) {
   shard_->set_now(loop_->now());
   const bool admin = &acceptor == admin_.get();
-  shard::Peer from{peer.source().bytes(), peer.ip(), peer.is_loopback() || node_.exempt(peer)};
+  shard::Peer from{peer.ip(), peer.is_loopback() || node_.exempt(peer)};
   from.proxy = node_.exempt(peer);
   from.admin = admin;
   if (!node_.open_connection()) return shard_->count_refused();
@@ -150,9 +158,10 @@ bool IoThread::hand_over(ConnectionId id, std::uint16_t shard, std::string bytes
   if (shard >= node_.threads().size() || shard == index_) return false;
   net::DetachedSocket socket = sockets_->detach(id.slot);
   if (!socket) return false;
-  node_.threads()[shard]->post([socket = std::move(socket), peer = shard_->peer_of(id), bytes = std::move(bytes)](IoThread& there) mutable {
-    there.take_over(std::move(socket), std::move(peer), std::move(bytes));
-  });
+  node_.threads()[shard]->post(
+      [socket = std::move(socket), peer = shard_->peer_of(id), bytes = std::move(bytes)](IoThread& there) mutable {
+        there.take_over(std::move(socket), std::move(peer), std::move(bytes));
+      });
   return true;
 }
 
@@ -197,10 +206,12 @@ void IoThread::close(ConnectionId id) {
 std::optional<shard::Peer> IoThread::forwarded(Headers headers) {
   const auto address = node_.forwarded(headers);
   if (!address) return std::nullopt;
-  return shard::Peer{address->source().bytes(), address->ip(), false};
+  return shard::Peer{address->ip()};
 }
 
-void IoThread::on_request(ConnectionId id, std::uint64_t exchange, const http::Request& request) { api_.handle(id, exchange, request); }
+void IoThread::on_request(ConnectionId id, std::uint64_t exchange, const http::Request& request) {
+  api_.handle(id, exchange, request);
+}
 
 std::expected<void, Fault> IoThread::admit(const Identity& identity) { return node_.admit(identity.tenant_id); }
 void IoThread::release(const Identity& identity) { node_.release(identity.tenant_id); }
@@ -259,7 +270,8 @@ void IoThread::hook(bool connected, const shard::ClientInfo& client, NamespaceId
     if (!(connected ? watch.connected : watch.disconnected)) continue;
     if (!watch.tenant.empty() && watch.tenant != client.tenant_id) continue;
     if (shown.empty()) shown = client_json(client);
-    auto tell = [id = watch.connection, connected, shown, name = shard_->settings().namespaces[ns].name, why = std::string(reason)](IoThread& there) {
+    auto tell = [id = watch.connection, connected, shown, name = shard_->settings().namespaces[ns].name,
+                 why = std::string(reason)](IoThread& there) {
       there.shard().hook(id, connected ? "client:connected" : "client:disconnected", name, shown, why);
     };
     if (watch.shard == index_) {
@@ -277,14 +289,16 @@ void IoThread::client_connected(const shard::ClientInfo& client, NamespaceId ns)
 
 void IoThread::client_disconnected(const shard::ClientInfo& client, NamespaceId ns, std::string_view reason) {
   if (!watches_.empty()) hook(false, client, ns, reason);
-  if (node_.events().disconnected) node_.events().disconnected(client, shard_->settings().namespaces[ns].name, std::string(reason));
+  if (node_.events().disconnected)
+    node_.events().disconnected(client, shard_->settings().namespaces[ns].name, std::string(reason));
 }
 
 void IoThread::message_sent(NamespaceId ns, std::string_view event) {
   if (node_.events().message_sent) node_.events().message_sent(shard_->settings().namespaces[ns].name, std::string(event));
 }
 
-void IoThread::presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) {
+void IoThread::presence(StreamKey stream, std::string room,
+                        std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) {
   using Users = std::vector<shard::PresenceEntry>;
   node_.gather<Users>(
       *this, [stream, room](IoThread& there) { return there.shard().presence_of(stream, room); },
@@ -310,7 +324,7 @@ void IoThread::access(const Access& asked, std::string_view status) {
 }
 
 void IoThread::audit(std::string_view what, const shard::Peer& peer, const Identity& identity, std::string_view detail) {
-  node_.log().info("audit", {{"what", what}, {"address", peer.address}, {"user", identity.user_id}, {"tenant", identity.tenant_id}, {"detail", detail}});
+  node_.log().info("audit", {{"what", what}, {"address", peer.address.text()}, {"user", identity.user_id}, {"tenant", identity.tenant_id}, {"detail", detail}});
 }
 
 }  // namespace sparc::server

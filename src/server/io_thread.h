@@ -28,7 +28,11 @@ class IoThread;
 /// Work that another thread hands to this one.
 using Task = std::move_only_function<void(IoThread&)>;
 
-class IoThread final : public shard::Transport, public shard::Host, private net::Turn, private net::AcceptEvents, private net::SocketEvents {
+class IoThread final : public shard::Transport,
+                       public shard::Host,
+                       private net::Turn,
+                       private net::AcceptEvents,
+                       private net::SocketEvents {
  public:
   IoThread(Node& node, std::uint16_t index, std::unique_ptr<net::Loop> loop);
   ~IoThread() override;
@@ -40,8 +44,9 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
 
   /// Runs `task` on this thread, in the order of the posts of one thread. Any thread.
   void post(Task task);
-  /// Messages of the broker; false: the mailbox is full.
-  [[nodiscard]] bool post(broker::Message& message);
+  /// A message of the broker for another thread, which is woken when this turn's work is known: what belongs together arrives
+  /// together. False: its mailbox is full. This thread's own.
+  [[nodiscard]] bool send(IoThread& to, broker::Message& message);
   void stop() { loop_->stop(); }
   void join();
 
@@ -105,6 +110,7 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   void audit(std::string_view what, const shard::Peer& peer, const Identity& identity, std::string_view detail) override;
   void hook(bool connected, const shard::ClientInfo& client, NamespaceId ns, std::string_view reason);
   void run_tasks();
+  void wake_others();
   /// The slot of a connection that is new on this thread; nothing: refused.
   [[nodiscard]] std::optional<ConnectionId> enter(shard::Peer peer);
   void take_over(net::DetachedSocket socket, shard::Peer peer, std::string bytes);
@@ -119,11 +125,12 @@ class IoThread final : public shard::Transport, public shard::Host, private net:
   Api api_;
   Mailbox<broker::Message> messages_;
   Mailbox<Task> tasks_;
-  std::mutex overflow_mutex_;              // only where `tasks_` is full
+  std::mutex overflow_mutex_;  // only where `tasks_` is full
   std::vector<Task> overflow_;
   std::atomic<bool> has_overflow_{false};
-  std::vector<ConnectionId> ids_;          // by slot
-  std::vector<bool> admin_slots_;          // came by the second address
+  std::vector<IoThread*> to_wake_;  // got messages in this turn, and may sleep
+  std::vector<ConnectionId> ids_;   // by slot
+  std::vector<bool> admin_slots_;   // came by the second address
   std::vector<Watch> watches_;
   absl::flat_hash_map<std::string, std::shared_ptr<shard::InlineHandler>, StringHash, std::equal_to<>> inline_handlers_;
   std::atomic<bool> drained_{false};

@@ -29,13 +29,14 @@ shard::NamespaceSettings namespace_of(const config::Namespace& from, const Limit
   to.lane_bytes_max = from.lane_bytes != 0 ? from.lane_bytes : limits.lane_bytes_max;
   to.batch_ms = from.batch_max_delay_ms;
   to.user_rate = from.rate_limit;
-  to.room_strategy = from.room_strategy == config::RoomStrategy::custom ? shard::RoomStrategy::custom : shard::RoomStrategy::identity;
+  to.room_strategy =
+      from.room_strategy == config::RoomStrategy::custom ? shard::RoomStrategy::custom : shard::RoomStrategy::identity;
   to.outage = from.outage == config::Outage::deliver ? shard::Outage::deliver : shard::Outage::hold;
   for (const auto& topic : from.topics) to.vocabulary.topics.push_back({topic.name, topic.patterns});
   for (const auto& field : from.fields) to.vocabulary.fields.push_back({field.name, field.paths});
   for (const auto& rule : from.events) {
-    to.events.push_back({rule.pattern, rule.history ? std::nullopt : std::optional<bool>(false), rule.is_volatile, !rule.latest.empty(),
-                         rule.latest, rule.ttl_ms});
+    to.events.push_back({rule.pattern, rule.history ? std::nullopt : std::optional<bool>(false), rule.is_volatile,
+                         !rule.latest.empty(), rule.latest, rule.ttl_ms});
   }
   return to;
 }
@@ -48,7 +49,8 @@ shard::SocketIoSettings socketio_of(const config::SocketIo& from) {
   to.upgrade_timeout_ms = from.upgrade_timeout_ms;
   to.connect_timeout_ms = from.connect_timeout_ms;
   to.max_payload_bytes = from.max_payload_bytes;
-  to.parser = from.parser == config::SocketIoParser::msgpack ? protocol::socketio::Parser::msgpack : protocol::socketio::Parser::standard;
+  to.parser =
+      from.parser == config::SocketIoParser::msgpack ? protocol::socketio::Parser::msgpack : protocol::socketio::Parser::standard;
   to.recovery_ms = from.recovery_ms;
   to.polling = from.polling;
   return to;
@@ -60,7 +62,8 @@ Result<std::string> read_file(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-Result<void> add_keys(auth::KeySetBuilder& builder, auth::KeyPurpose purpose, const config::TokenKeys& keys, const std::vector<std::string>& documents) {
+Result<void> add_keys(auth::KeySetBuilder& builder, auth::KeyPurpose purpose, const config::TokenKeys& keys,
+                      const std::vector<std::string>& documents) {
   if (!keys.secret.empty()) {
     if (auto added = builder.add_secret(purpose, keys.secret); !added) return added;
   }
@@ -78,7 +81,8 @@ Result<void> add_keys(auth::KeySetBuilder& builder, auth::KeyPurpose purpose, co
 /// What older clients know the refusal of a shipped rule by, while its roles are the shipped ones.
 std::string refusal_of(const std::string& ns, const config::EventRule& rule) {
   for (auth::EventRule& shipped : auth::shipped_events()) {
-    if (shipped.ns == ns && shipped.pattern == rule.pattern && shipped.roles == rule.send_roles) return std::move(shipped.refusal);
+    if (shipped.ns == ns && shipped.pattern == rule.pattern && shipped.roles == rule.send_roles)
+      return std::move(shipped.refusal);
   }
   return {};
 }
@@ -96,7 +100,8 @@ Result<std::shared_ptr<const auth::Policy>> policy_of(const config::Config& conf
   for (const config::Namespace& ns : config.namespaces) {
     if (!ns.roles.empty()) policy.namespaces.push_back({ns.name, ns.roles});
     for (const config::EventRule& rule : ns.events) {
-      if (!rule.send_roles.empty() || rule.ownership) policy.events.push_back({ns.name, rule.pattern, rule.send_roles, rule.ownership, refusal_of(ns.name, rule)});
+      if (!rule.send_roles.empty() || rule.ownership)
+        policy.events.push_back({ns.name, rule.pattern, rule.send_roles, rule.ownership, refusal_of(ns.name, rule)});
     }
   }
   for (auth::EventRule& rule : auth::shipped_events()) policy.events.push_back(std::move(rule));
@@ -123,8 +128,7 @@ std::shared_ptr<const shard::Settings> settings_of(const config::Config& config,
     Identity identity;
     identity.user_id = "anonymous";
     identity.tenant_id = a.tenant;
-    identity.roles = a.roles;
-    std::sort(identity.roles.begin(), identity.roles.end());
+    identity.roles = Roles(a.roles);
     identity.anonymous = true;
     out->anonymous.push_back({a.path, std::move(identity), a.namespaces});
   }
@@ -143,7 +147,8 @@ std::shared_ptr<const shard::Settings> settings_of(const config::Config& config,
   return out;
 }
 
-broker::MemoryBrokerSettings broker_settings_of(const config::Config& config, const shard::Settings& settings, std::uint16_t shards) {
+broker::MemoryBrokerSettings broker_settings_of(const config::Config& config, const shard::Settings& settings,
+                                                std::uint16_t shards) {
   broker::MemoryBrokerSettings out;
   out.shards = shards;
   out.limits = config.limits;
@@ -156,10 +161,12 @@ broker::MemoryBrokerSettings broker_settings_of(const config::Config& config, co
   return out;
 }
 
-Result<shard::Authority> authority_of(const config::Config& config, const KeyDocuments& documents, std::vector<std::string>& warnings) {
+Result<shard::Authority> authority_of(const config::Config& config, const KeyDocuments& documents,
+                                      std::vector<std::string>& warnings) {
   shard::Authority out;
   auth::KeySetBuilder builder;
-  if (auto added = add_keys(builder, auth::KeyPurpose::user, config.jwt, documents.user); !added) return std::unexpected(added.error());
+  if (auto added = add_keys(builder, auth::KeyPurpose::user, config.jwt, documents.user); !added)
+    return std::unexpected(added.error());
   if (auto added = add_keys(builder, auth::KeyPurpose::service, config.service_jwt, documents.service); !added) {
     return std::unexpected(added.error());
   }

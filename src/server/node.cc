@@ -18,7 +18,9 @@ std::uint64_t client_key(std::uint16_t shard, ConnectionId id) {
   return (std::uint64_t{shard} << 56) | ((std::uint64_t{id.generation} & generation_mask) << 32) | id.slot;
 }
 
-ConnectionId connection_of(std::uint64_t key) { return {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>((key >> 32) & generation_mask)}; }
+ConnectionId connection_of(std::uint64_t key) {
+  return {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>((key >> 32) & generation_mask)};
+}
 
 constexpr std::uint64_t local_instance = 1ULL << 63;
 
@@ -34,7 +36,11 @@ std::uint32_t builtins_of(const std::vector<std::string>& patterns) {
 }  // namespace
 
 Node::Node(const config::Config& config, ServerEvents events)
-    : config_(config), events_(std::move(events)), log_(config.log_level, config.log_format), revoked_(config.limits.revoked_tokens_max), router_(config.limits, *this, entropy_) {
+    : config_(config),
+      events_(std::move(events)),
+      log_(config.log_level, config.log_format),
+      revoked_(config.limits.revoked_tokens_max),
+      router_(config.limits, *this, entropy_) {
   id_ = entropy_.token(8);
 }
 
@@ -107,21 +113,26 @@ Result<void> Node::restore_snapshot() {
   auto bytes = broker::take_snapshot_file(config_.snapshot_file, config_.limits.snapshot_bytes_max);
   if (!bytes) return fail("snapshot: " + bytes.error().message);
   if (!*bytes) return {};
-  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const auto steady = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const auto wall =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto steady =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
   auto restored = broker_->restore(**bytes, {steady, wall});
   if (!restored) {
     log_.error("snapshot refused; streams begin anew", {{"reason", restored.error().message}});
     return {};
   }
-  log_.info("snapshot restored", {{"streams", std::to_string(restored->streams)}, {"entries", std::to_string(restored->entries)}});
+  log_.info("snapshot restored",
+            {{"streams", std::to_string(restored->streams)}, {"entries", std::to_string(restored->entries)}});
   return {};
 }
 
 void Node::write_snapshot() {
   if (config_.snapshot_file.empty()) return;
-  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const auto steady = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const auto wall =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto steady =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
   const auto written = broker::write_snapshot_file(config_.snapshot_file, broker_->snapshot({steady, wall}));
   if (!written) {
     log_.error("snapshot not written", {{"reason", written.error().message}});
@@ -130,7 +141,9 @@ void Node::write_snapshot() {
   }
 }
 
-bool Node::post(std::uint16_t, std::uint16_t to, broker::Message& message) { return threads_[to]->post(message); }
+bool Node::post(std::uint16_t from, std::uint16_t to, broker::Message& message) {
+  return threads_[from]->send(*threads_[to], message);
+}
 
 std::shared_ptr<const shard::Settings> Node::settings() const {
   const std::lock_guard lock(settings_mutex_);
@@ -171,7 +184,8 @@ std::expected<void, Fault> Node::admit(const std::string& tenant) {
   const std::lock_guard lock(tenants_mutex_);
   std::size_t& count = tenants_[tenant];
   if (most != 0 && count >= most) {
-    return std::unexpected(Fault{Code::CONNECTION_LIMIT, "the tenant has as many connections as it may have (limits.tenant_connections_max)", 5000});
+    return std::unexpected(
+        Fault{Code::CONNECTION_LIMIT, "the tenant has as many connections as it may have (limits.tenant_connections_max)", 5000});
   }
   ++count;
   return {};
@@ -319,7 +333,8 @@ void Node::run_on_zero(IoThread& from, Task task) {
   run_on(0, std::move(task));
 }
 
-void Node::service_handle(IoThread& from, ConnectionId id, std::string tenant, protocol::Handle handle, shard::Host::Handled done) {
+void Node::service_handle(IoThread& from, ConnectionId id, std::string tenant, protocol::Handle handle,
+                          shard::Host::Handled done) {
   services_used_ = true;
   {
     const std::lock_guard lock(handled_mutex_);
@@ -327,9 +342,10 @@ void Node::service_handle(IoThread& from, ConnectionId id, std::string tenant, p
     of.tenant = tenant;
     of.builtin |= builtins_of(handle.events);
   }
-  run_on_zero(from, [this, key = client_key(from.index(), id), tenant = std::move(tenant), handle = std::move(handle), back = from.index(),
-                     done = std::move(done)](IoThread& home) mutable {
-    auto refused = router_.handle(key, std::move(handle.group), std::move(tenant), std::move(handle.events), handle.retryable, false, home.now());
+  run_on_zero(from, [this, key = client_key(from.index(), id), tenant = std::move(tenant), handle = std::move(handle),
+                     back = from.index(), done = std::move(done)](IoThread& home) mutable {
+    auto refused = router_.handle(key, std::move(handle.group), std::move(tenant), std::move(handle.events), handle.retryable,
+                                  false, home.now());
     run_on_at_once(back, [done = std::move(done), refused = std::move(refused)](IoThread&) mutable { done(std::move(refused)); });
   });
 }
@@ -400,7 +416,8 @@ void Node::invoke(broker::InstanceId instance, const broker::ServiceCall& call, 
     event.tenant = call.tenant;
     return found->second(std::move(event), [this, instance, id = call.id](shard::EventAnswer answer) {
       run_on(0, [this, instance, id, answer = std::move(answer)](IoThread& home) mutable {
-        router_.result(instance, id, {std::move(answer.data), std::move(answer.fault), std::move(answer.attachments)}, home.now());
+        router_.result(instance, id, {std::move(answer.data), std::move(answer.fault), std::move(answer.attachments)},
+                       home.now());
       });
     });
   }
@@ -412,7 +429,8 @@ void Node::invoke(broker::InstanceId instance, const broker::ServiceCall& call, 
 }
 
 void Node::answer(const broker::ServiceCall& call, broker::ServiceAnswer answer) {
-  run_on_at_once(call.shard, [id = connection_of(call.connection), request = call.request, answer = std::move(answer)](IoThread& there) mutable {
+  run_on_at_once(call.shard, [id = connection_of(call.connection), request = call.request,
+                              answer = std::move(answer)](IoThread& there) mutable {
     there.shard().answer_event(id, request, {std::move(answer.data), std::move(answer.fault), std::move(answer.attachments)});
   });
 }

@@ -51,12 +51,21 @@ NamespaceState* Session::find(NamespaceId ns) {
   return nullptr;
 }
 
+Session::Busy& Session::busy() {
+  if (!busy_) busy_ = std::make_unique<Busy>();
+  return *busy_;
+}
+
+void Session::rest() {
+  if (busy_ && busy_->waiting.empty() && busy_->parked.empty() && busy_->in_flight.empty()) busy_.reset();
+}
+
 bool Session::must_wait(std::string_view ns) const {
-  if (!parked_) return false;
-  for (const std::string& waiting : parked_->waiting) {
+  if (!busy_) return false;
+  for (const std::string& waiting : busy_->waiting) {
     if (waiting.empty() || waiting == ns) return true;
   }
-  return std::any_of(parked_->requests.begin(), parked_->requests.end(), [&](const auto& item) {
+  return std::any_of(busy_->parked.begin(), busy_->parked.end(), [&](const auto& item) {
     const std::string_view other = namespace_of(item.first.command);
     return other == ns || std::holds_alternative<protocol::Auth>(item.first.command);
   });
@@ -65,60 +74,58 @@ bool Session::must_wait(std::string_view ns) const {
 Turn Session::arrive(protocol::Request& request, const Limits& limits) {
   if (std::holds_alternative<protocol::Pong>(request.command)) return Turn::now;
   if (request.id) {
-    if (!in_flight_) in_flight_ = std::make_unique<std::vector<std::int64_t>>();
-    if (std::find(in_flight_->begin(), in_flight_->end(), *request.id) != in_flight_->end()) return Turn::duplicate;
-    if (in_flight_->size() >= limits.connection_requests_max) return Turn::busy;
-    in_flight_->push_back(*request.id);
+    std::vector<std::int64_t>& in_flight = busy().in_flight;
+    if (std::find(in_flight.begin(), in_flight.end(), *request.id) != in_flight.end()) return Turn::duplicate;
+    if (in_flight.size() >= limits.connection_requests_max) return Turn::busy;
+    in_flight.push_back(*request.id);
   }
   const bool behind_all = std::holds_alternative<protocol::Auth>(request.command) && has_parked();
   if (!behind_all && !must_wait(namespace_of(request.command))) return Turn::now;
-  if (!parked_) parked_ = std::make_unique<Parked>();
   const std::size_t bytes = bytes_of(request.command);
-  if (parked_->requests.size() >= limits.connection_parked_frames_max || parked_->bytes + bytes > limits.connection_parked_bytes_max) {
+  Busy& state = busy();
+  if (state.parked.size() >= limits.connection_parked_frames_max ||
+      state.parked_bytes + bytes > limits.connection_parked_bytes_max) {
     return Turn::full;
   }
-  parked_->bytes += bytes;
-  parked_->requests.emplace_back(std::move(request), bytes);
+  state.parked_bytes += bytes;
+  state.parked.emplace_back(std::move(request), bytes);
   return Turn::parked;
 }
 
 void Session::answered(std::int64_t id) {
-  if (!in_flight_) return;
-  auto found = std::find(in_flight_->begin(), in_flight_->end(), id);
-  if (found == in_flight_->end()) return;
-  *found = in_flight_->back();
-  in_flight_->pop_back();
-  if (in_flight_->empty()) in_flight_.reset();
+  if (!busy_) return;
+  auto found = std::find(busy_->in_flight.begin(), busy_->in_flight.end(), id);
+  if (found == busy_->in_flight.end()) return;
+  *found = busy_->in_flight.back();
+  busy_->in_flight.pop_back();
+  rest();
 }
 
-void Session::begin_wait(std::string_view ns) {
-  if (!parked_) parked_ = std::make_unique<Parked>();
-  parked_->waiting.emplace_back(ns);
-}
+void Session::begin_wait(std::string_view ns) { busy().waiting.emplace_back(ns); }
 
 void Session::end_wait(std::string_view ns) {
-  if (!parked_) return;
-  auto found = std::find(parked_->waiting.begin(), parked_->waiting.end(), ns);
-  if (found != parked_->waiting.end()) parked_->waiting.erase(found);
-  if (parked_->waiting.empty() && parked_->requests.empty()) parked_.reset();
+  if (!busy_) return;
+  auto found = std::find(busy_->waiting.begin(), busy_->waiting.end(), ns);
+  if (found != busy_->waiting.end()) busy_->waiting.erase(found);
+  rest();
 }
 
 std::optional<protocol::Request> Session::unpark() {
-  if (!parked_) return std::nullopt;
+  if (!busy_) return std::nullopt;
   std::vector<std::string_view> skipped;
-  for (auto it = parked_->requests.begin(); it != parked_->requests.end(); ++it) {
+  for (auto it = busy_->parked.begin(); it != busy_->parked.end(); ++it) {
     const std::string_view ns = namespace_of(it->first.command);
     bool waits = std::find(skipped.begin(), skipped.end(), ns) != skipped.end();
-    for (const std::string& waiting : parked_->waiting) waits = waits || waiting.empty() || waiting == ns;
-    if (std::holds_alternative<protocol::Auth>(it->first.command) && it != parked_->requests.begin()) return std::nullopt;
+    for (const std::string& waiting : busy_->waiting) waits = waits || waiting.empty() || waiting == ns;
+    if (std::holds_alternative<protocol::Auth>(it->first.command) && it != busy_->parked.begin()) return std::nullopt;
     if (waits) {
       skipped.push_back(ns);
       continue;
     }
     protocol::Request request = std::move(it->first);
-    parked_->bytes -= it->second;
-    parked_->requests.erase(it);
-    if (parked_->waiting.empty() && parked_->requests.empty()) parked_.reset();
+    busy_->parked_bytes -= it->second;
+    busy_->parked.erase(it);
+    rest();
     return request;
   }
   return std::nullopt;

@@ -1,6 +1,8 @@
 #pragma once
 // One peer: who it is, what it holds, what it waits for. Knows nothing of other peers.
 
+#include <absl/container/inlined_vector.h>
+
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -22,7 +24,7 @@ namespace sparc::session {
 
 /// A position in 16 bytes, to compare with others of the same stream.
 struct LevelMark {
-  std::uint64_t epoch = 0;          // a hash; 0: none
+  std::uint64_t epoch = 0;  // a hash; 0: none
   std::uint64_t offset = 0;
   LevelMark() = default;
   explicit LevelMark(const Position& position)
@@ -33,19 +35,19 @@ struct LevelMark {
 struct NamespaceState {
   NamespaceId ns = 0;
   protocol::WishId wish = 0;
-  std::uint32_t stream = 0;         // index of the tenant's stream in the hub
-  std::uint32_t rooms = 0;          // head of its memberships
-  std::uint64_t level_number = 0;   // numbered publications up to this came from history or precede the join
-  LevelMark level;                  // where it stood when it joined, or was last level by history
+  std::uint32_t stream = 0;        // index of the tenant's stream in the hub
+  std::uint32_t rooms = 0;         // head of its memberships
+  std::uint64_t level_number = 0;  // numbered publications up to this came from history or precede the join
+  LevelMark level;                 // where it stood when it joined, or was last level by history
 };
 
 /// What a request that arrives has to do first.
 enum class Turn : std::uint8_t {
   now,
-  parked,      // behind an earlier one of its namespace; comes back from `unpark`
-  full,        // too much is parked: RATE_LIMITED
-  duplicate,   // its id is in flight: BAD_REQUEST
-  busy,        // too many requests are unanswered: RATE_LIMITED
+  parked,     // behind an earlier one of its namespace; comes back from `unpark`
+  full,       // too much is parked: RATE_LIMITED
+  duplicate,  // its id is in flight: BAD_REQUEST
+  busy,       // too many requests are unanswered: RATE_LIMITED
 };
 
 /// State of a connection that speaks frames: native, later Socket.IO and raw-ws. Serialisable: no pointers to other layers.
@@ -57,14 +59,14 @@ enum class Turn : std::uint8_t {
 class Session {
  public:
   enum class Kind : std::uint8_t { nobody, user, service };
-  Kind kind = Kind::nobody;
   Identity identity;
-  std::unique_ptr<ServiceIdentity> service;   // kind service
-  std::vector<NamespaceState> namespaces;
+  std::unique_ptr<ServiceIdentity> service;  // kind service
+  absl::InlinedVector<NamespaceState, 1> namespaces;
   TokenBucket messages;
   TokenBucket joins;
-  std::uint16_t violations = 0;               // requests over a rate in a row
-  bool watches_connected = false;             // hooks of a service
+  Kind kind = Kind::nobody;
+  std::uint16_t violations = 0;    // requests over a rate in a row
+  bool watches_connected = false;  // hooks of a service
   bool watches_disconnected = false;
   bool expiry_announced = false;
 
@@ -75,25 +77,28 @@ class Session {
   [[nodiscard]] Turn arrive(protocol::Request& request, const Limits& limits);
   /// The id was answered.
   void answered(std::int64_t id);
-  [[nodiscard]] std::size_t unanswered() const { return in_flight_ ? in_flight_->size() : 0; }
+  [[nodiscard]] std::size_t unanswered() const { return busy_ ? busy_->in_flight.size() : 0; }
 
   /// A request of this namespace (empty: all) waits for something: those that arrive behind it are parked.
   void begin_wait(std::string_view ns);
   void end_wait(std::string_view ns);
   /// The oldest parked request that need not wait any more.
   [[nodiscard]] std::optional<protocol::Request> unpark();
-  [[nodiscard]] bool has_parked() const { return parked_ && !parked_->requests.empty(); }
+  [[nodiscard]] bool has_parked() const { return busy_ && !busy_->parked.empty(); }
 
  private:
-  struct Parked {
-    std::vector<std::string> waiting;   // namespaces; an empty name: everything
-    std::deque<std::pair<protocol::Request, std::size_t>> requests;
-    std::size_t bytes = 0;
+  /// What requests that are not answered leave behind; none for hours, mostly.
+  struct Busy {
+    std::vector<std::string> waiting;  // namespaces; an empty name: everything
+    std::deque<std::pair<protocol::Request, std::size_t>> parked;
+    std::size_t parked_bytes = 0;
+    std::vector<std::int64_t> in_flight;
   };
   [[nodiscard]] bool must_wait(std::string_view ns) const;
+  Busy& busy();
+  void rest();
 
-  std::unique_ptr<Parked> parked_;
-  std::unique_ptr<std::vector<std::int64_t>> in_flight_;
+  std::unique_ptr<Busy> busy_;  // owned; null: at rest
 };
 
 /// The namespace a request belongs to; empty: none.

@@ -20,8 +20,8 @@ std::optional<ConnectionId> Shard::on_open(Peer peer) {
   }
   const ConnectionId id = connections_.emplace();
   Connection& c = *find(id);
-  c.speaks = std::make_unique<HttpPhase>(settings_->limits);
-  c.peer = std::move(peer);
+  c.speaks = std::make_unique<HttpPhase>();
+  c.peer = peer;
   c.received_ms = now_.monotonic_ms;
   c.opened_wall_ms = now_.wall_ms;
   c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
@@ -36,11 +36,12 @@ std::int64_t Shard::handshake_wait_ms(const Peer& peer) {
   const Limits& limits = settings_->limits;
   // The address first: what one source sends too much takes nothing from the others' bucket.
   if (!peer.exempt && limits.address_handshakes.limited()) {
-    if (handshakes_.size() >= limits.handshake_addresses_max && !handshakes_.contains(peer.source)) {
+    const auto source = peer.address.source().bytes;
+    if (handshakes_.size() >= limits.handshake_addresses_max && !handshakes_.contains(source)) {
       handshakes_.clear();
       counters_->handshake_addresses_forgotten.add();
     }
-    if (const std::int64_t wait = handshakes_[peer.source].take(limits.address_handshakes, now_.monotonic_ms); wait != 0) return wait;
+    if (const std::int64_t wait = handshakes_[source].take(limits.address_handshakes, now_.monotonic_ms); wait != 0) return wait;
   }
   return node_handshakes_.take(limits.node_handshakes, now_.monotonic_ms);
 }
@@ -92,7 +93,21 @@ struct MessageHandler final : ws::ReceiverHandler {
 void Shard::on_websocket_bytes(ConnectionId id, Connection& c, std::span<char> bytes) {
   if (c.peer_closed || c.broken) return;
   MessageHandler handler(*this, id);
-  const ws::Receiver::Fed fed = c.receiver->feed(bytes, handler);
+  // Between messages a receiver holds nothing that the connection does not know.
+  std::optional<ws::Receiver> fresh;
+  if (!c.receiver) {
+    const bool deflate = c.dialect == Connection::Dialect::sparc && c.form == native_deflate;
+    fresh.emplace(ws::Role::server, deflate ? ws::Compression::deflate : ws::Compression::none,
+                  c.dialect == Connection::Dialect::carrier ? engine_io_.receiver_options() : receiver_options_);
+  }
+  ws::Receiver& receiver = fresh ? *fresh : *c.receiver;
+  const ws::Receiver::Fed fed = receiver.feed(bytes, handler);
+  const bool goes_on = fed.status == ws::Receiver::Status::more && receiver.partial();
+  if (!goes_on) {
+    c.receiver.reset();
+  } else if (fresh) {
+    c.receiver = std::make_unique<ws::Receiver>(std::move(*fresh));
+  }
   if (fed.status == ws::Receiver::Status::fault) {
     counters_->protocol_errors.add();
     c.peer_closed = true;  // nothing more is read: the receiver is spent
@@ -127,7 +142,9 @@ void Shard::fail(ConnectionId id, Connection& c, const Fault& fault, std::uint16
 
 Connection::Connection() = default;
 Connection::~Connection() = default;
-SocketIoSocket* Connection::sio() const { return dialect == Dialect::socketio ? static_cast<SocketIoSocket*>(speaks.get()) : nullptr; }
+SocketIoSocket* Connection::sio() const {
+  return dialect == Dialect::socketio ? static_cast<SocketIoSocket*>(speaks.get()) : nullptr;
+}
 RawWsPeer* Connection::rawws() const { return dialect == Dialect::rawws ? static_cast<RawWsPeer*>(speaks.get()) : nullptr; }
 
 Wire& Shard::wire(const Connection& c) {
@@ -182,7 +199,7 @@ void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason)
 void Shard::remove(ConnectionId id, Connection& c, std::string_view reason) {
   end_session(id, c, reason);
   if (c.sio()) {
-    engine_io_.socket_gone(c.sio()->engine, id);
+    engine_io_.socket_gone(c.engine, id);
     counters_->socketio_sockets.set(counters_->socketio_sockets.get() - 1);
   } else {
     engine_io_.on_gone(id, c);
@@ -260,7 +277,8 @@ void Shard::on_active_timer(ConnectionId id, Connection& c) {
 
 void Shard::expire(ConnectionId id, Connection& c) {
   const protocol::View* view = wire(c).view(c);
-  if (view == nullptr || view->on_expiry == protocol::View::OnExpiry::close) return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
+  if (view == nullptr || view->on_expiry == protocol::View::OnExpiry::close)
+    return fail(id, c, {Code::TOKEN_EXPIRED, "the token has expired"});
   counters_->kept_expired.add();
   c.session->identity.expires_ms = 0;  // until a refresh brings a new one
 }
@@ -302,7 +320,8 @@ std::int64_t Shard::end_of_turn() {
     last_tick_ms_ = now_.monotonic_ms;
     counters_->outbox_bytes.set(frames_.bytes);
     constexpr std::int64_t lease_idle_ms = 600'000;
-    absl::erase_if(leases_, [&](const auto& item) { return now_.monotonic_ms - item.second.used_ms > lease_idle_ms && !item.second.asked; });
+    absl::erase_if(
+        leases_, [&](const auto& item) { return now_.monotonic_ms - item.second.used_ms > lease_idle_ms && !item.second.asked; });
   }
   engine_io_.advance(now_.monotonic_ms);
   close_slow();
@@ -381,8 +400,11 @@ ConnectionId Shard::from_public_id(std::string_view text) const {
 
 ClientInfo Shard::client_info(ConnectionId id, const Connection& c) {
   const Identity& identity = c.session->identity;
-  ClientInfo out{public_id(id), identity.user_id, identity.tenant_id, identity.organization_id, identity.roles, {}, c.opened_wall_ms,
-                 now_.wall_ms - (now_.monotonic_ms - c.received_ms), c.peer.address};
+  ClientInfo out{public_id(id),          identity.user_id,
+                 identity.tenant_id,     identity.organization_id,
+                 identity.roles.names(), {},
+                 c.opened_wall_ms,       now_.wall_ms - (now_.monotonic_ms - c.received_ms),
+                 c.peer.address.text()};
   for (const session::NamespaceState& state : c.session->namespaces) {
     out.subscriptions.emplace_back(settings_->namespaces[state.ns].name, rooms_of(state));
   }
@@ -408,7 +430,9 @@ std::size_t Shard::disconnect(Match match, std::string_view text, std::string_vi
     if (c.phase != Phase::active || c.session->kind != session::Session::Kind::user) return;
     const Identity& identity = c.session->identity;
     if (!tenant.empty() && identity.tenant_id != tenant) return;
-    const bool hit = match == Match::connection ? id == wanted : match == Match::user ? identity.user_id == text : identity.tenant_id == text;
+    const bool hit = match == Match::connection ? id == wanted
+                     : match == Match::user     ? identity.user_id == text
+                                                : identity.tenant_id == text;
     if (hit) found.push_back(id);
   });
   for (const ConnectionId id : found) fail(id, *find(id), {code, std::string(reason)});

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/ring.h"
@@ -30,68 +29,66 @@ struct Speaks {
 
 /// Only while a connection speaks HTTP.
 struct HttpPhase final : Speaks {
-  http::RequestParser parser;
+  std::unique_ptr<http::RequestParser> parser;  // owned; only within a request: a poll that waits for its answer needs none
   struct Exchange {
     bool done = false;
     bool keep_alive = true;
     Frame answer;
     std::unique_ptr<Host::Access> asked = nullptr;  // where requests are logged
+    ConnectionId engine;  // the Engine.IO session whose poll it is, while that one has not answered
+    std::string origin;   // of that poll: what its answer allows; empty: the request had none
   };
-  Ring<Exchange> exchanges;          // unanswered, or answered behind an unanswered one
-  std::uint64_t first = 0;           // number of exchanges.front()
-  std::size_t answer_bytes = 0;      // waiting in `exchanges`
-  std::string held;                  // bytes that came while reading was to pause
+  Ring<Exchange> exchanges;      // unanswered, or answered behind an unanswered one
+  std::uint64_t first = 0;       // number of exchanges.front()
+  std::size_t answer_bytes = 0;  // waiting in `exchanges`
+  std::string held;              // bytes that came while reading was to pause
   bool paused = false;
-  bool closing = false;              // after the last answer
+  bool closing = false;  // after the last answer
 
-  explicit HttpPhase(const Limits& limits);
+  [[nodiscard]] bool within_request() const { return parser && parser->within_request(); }
 };
 
-/// A WebSocket that carries an Engine.IO session, or would.
-struct Carrier final : Speaks {
-  ConnectionId engine;               // none: the session is over, or has another
-};
-
-/// One connection. About 250 B and its session.
+/// One connection. 128 B, and what it points to.
 struct Connection {
   Connection();
   Connection(Connection&&) = delete;
   ~Connection();
   enum class Phase : std::uint8_t {
     http,
-    unknown,    // WebSocket without identity yet
+    unknown,  // WebSocket without identity yet
     active,
-    carrier,    // a WebSocket that carries an Engine.IO session, or would
-    closing,    // our close frame is sent or queued
+    carrier,  // a WebSocket that carries an Engine.IO session, or would
+    closing,  // our close frame is sent or queued
   };
-  Phase phase = Phase::http;
-  enum class Dialect : std::uint8_t { sparc, carrier, socketio, rawws };   // socketio: a Socket.IO socket, without a descriptor
-  Dialect dialect = Dialect::sparc;
-  std::uint16_t form = native;
-  bool echo = false;
-  bool dirty = false;
-  bool broken = false;
-  bool slow = false;                        // over a bound: is closed at the end of the turn, gets nothing more
-  bool peer_closed = false;                 // its close frame came
-  bool announced = false;                   // counted as a session
-  std::unique_ptr<Speaks> speaks;             // owned; null for native connections
-  std::optional<ws::Receiver> receiver;     // after the upgrade
-  std::unique_ptr<session::Session> session;  // owned; after the upgrade
-  std::unique_ptr<session::Outbox> outbox;  // owned; while something waits
+  enum class Dialect : std::uint8_t { sparc, carrier, socketio, rawws };  // socketio: a Socket.IO socket, without a descriptor
+  std::unique_ptr<Speaks> speaks;                                         // owned; null for native connections
+  std::unique_ptr<ws::Receiver> receiver;                                 // owned; only while a frame or a message is in pieces
+  std::unique_ptr<session::Session> session;                              // owned; after the upgrade
+  std::unique_ptr<session::Outbox> outbox;                                // owned; while something waits
+  ConnectionId engine;  // of a carrier or a Socket.IO socket: its session; none: that is over, or has another
   TimerId timer = TimerId::none;
-  std::int64_t deadline_ms = 0;             // of the phase; active: when a ping's answer is due, 0 none is awaited
+  std::int64_t deadline_ms = 0;  // of the phase; active: when a ping's answer is due, 0 none is awaited
   std::int64_t next_ping_ms = 0;
   std::int64_t received_ms = 0;
   std::int64_t opened_wall_ms = 0;
-  std::int64_t leave_ms = 0;                // draining: when it is asked to go
-  const Anonymous* anonymous = nullptr;     // of its path; owned by the settings, which the connection's shard keeps
+  std::int64_t leave_ms = 0;             // draining: when it is asked to go
+  const Anonymous* anonymous = nullptr;  // of its path; owned by the settings, which the connection's shard keeps
   Peer peer;
+  Phase phase = Phase::http;
+  Dialect dialect = Dialect::sparc;
+  bool echo = false;
+  bool dirty = false;
+  bool broken = false;
+  bool slow = false;         // over a bound: is closed at the end of the turn, gets nothing more
+  bool peer_closed = false;  // its close frame came
+  bool announced = false;    // counted as a session
+  std::uint16_t form = native;
 
   // Null where it speaks something else.
   [[nodiscard]] HttpPhase* http() const { return phase == Phase::http ? static_cast<HttpPhase*>(speaks.get()) : nullptr; }
-  [[nodiscard]] Carrier* carrier() const { return dialect == Dialect::carrier ? static_cast<Carrier*>(speaks.get()) : nullptr; }
   [[nodiscard]] SocketIoSocket* sio() const;
   [[nodiscard]] RawWsPeer* rawws() const;
 };
+static_assert(sizeof(Connection) <= 128);  // ten thousand of them, two for a Socket.IO client
 
 }  // namespace sparc::shard

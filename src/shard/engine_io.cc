@@ -28,35 +28,47 @@ protocol::socketio::EngineSettings EngineIo::engine_settings() const {
 }
 
 std::optional<std::uint16_t> EngineIo::shard_elsewhere(const http::Request& request) const {
-  const auto sid = http::query_value(request.query, "sid");
-  if (!sid || sid->size() != sid_characters || by_sid_.contains(*sid)) return std::nullopt;
-  const auto raw = auth::base64url_decode(*sid);
+  const auto text = http::query_value(request.query, "sid");
+  const auto sid = text ? EngineSid::parse(*text) : std::nullopt;
+  return !sid || sid->shard == shard_.parts_.index ? std::nullopt : std::optional<std::uint16_t>(sid->shard);
+}
+
+std::optional<EngineSid> EngineSid::parse(std::string_view text) {
+  const auto raw = text.size() == characters ? auth::base64url_decode(text) : std::nullopt;
   if (!raw) return std::nullopt;
-  const auto shard = static_cast<std::uint16_t>(static_cast<std::uint8_t>((*raw)[2]));
-  return shard == shard_.parts_.index ? std::nullopt : std::optional(shard);
+  EngineSid out;
+  std::copy_n(raw->begin(), out.secret.size(), out.secret.begin());
+  auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>((*raw)[out.secret.size() + i]); };
+  out.shard = byte(0);
+  out.slot = std::uint32_t{byte(1)} << 16 | std::uint32_t{byte(2)} << 8 | byte(3);
+  return out;
+}
+
+std::string EngineSid::text() const {
+  std::string raw(secret.begin(), secret.end());
+  for (const std::uint32_t part : {std::uint32_t{shard}, slot >> 16, slot >> 8, slot}) raw += static_cast<char>(part);
+  std::string out;
+  auth::append_base64url(out, raw);
+  return out;
 }
 
 ConnectionId EngineIo::open(Engine::Transport transport, EngineHandshake handshake) {
   const Limits& limits = shard_.settings_->limits;
   const SocketIoSettings& settings = shard_.settings_->socketio;
-  if (sessions_.live() >= limits.engine_sessions_max) return {};
-  const ConnectionId id = sessions_.emplace(Engine(transport, engine_settings(), shard_.now_.monotonic_ms),
-                                            protocol::socketio::PacketDecoder(settings.parser, {10, settings.max_payload_bytes}));
+  if (sessions_.live() >= std::min<std::size_t>(limits.engine_sessions_max, EngineSid::slots)) return {};
+  Engine engine(transport, handshake.entrance->settings, shard_.now_.monotonic_ms);
+  const ConnectionId id = sessions_.emplace(
+      std::move(handshake), std::move(engine),
+      protocol::socketio::PacketDecoder(settings.parser, {10, static_cast<std::uint32_t>(settings.max_payload_bytes)}));
   EngineSession& s = *sessions_.find(id);
-  // 16 bits for a node, 8 for its shard, 96 that nobody guesses: 20 characters.
-  std::string raw(auth::base64url_decoded_size(sid_characters), '\0');
-  shard_.parts_.entropy.fill(std::as_writable_bytes(std::span(raw)));
-  raw[2] = static_cast<char>(shard_.parts_.index);
-  auth::append_base64url(s.sid, raw);
-  s.handshake = std::move(handshake);
+  shard_.parts_.entropy.fill(std::as_writable_bytes(std::span(s.secret)));
   s.connect_by_ms = shard_.now_.monotonic_ms + settings.connect_timeout_ms;
-  by_sid_.emplace(s.sid, id);
   shard_.counters_->engine_sessions.set(sessions_.live());
   return id;
 }
 
 void EngineIo::on_message(Connection& carrier, ws::MessageType type, std::string_view payload) {
-  const ConnectionId session = carrier.carrier()->engine;
+  const ConnectionId session = carrier.engine;
   EngineSession* s = sessions_.find(session);
   if (s == nullptr) return;
   const bool is_probe = s->probe.valid() && shard_.find(s->probe) == &carrier;
@@ -71,21 +83,8 @@ void EngineIo::on_message(Connection& carrier, ws::MessageType type, std::string
 }
 
 void EngineIo::on_gone(ConnectionId id, Connection& c) {
-  if (const auto found = polls_of_.find(id.packed()); found != polls_of_.end()) {
-    const auto polls = std::move(found->second);
-    polls_of_.erase(found);
-    for (const auto number : polls) {
-      const auto poll = polls_.find(number);
-      if (poll == polls_.end()) continue;
-      const ConnectionId session = poll->second.session;
-      polls_.erase(poll);
-      if (EngineSession* s = sessions_.find(session)) {
-        s->engine.on_poll_aborted(number);
-        run(session);
-      }
-    }
-  }
-  const ConnectionId session = c.carrier() != nullptr ? std::exchange(c.carrier()->engine, {}) : ConnectionId{};
+  if (HttpPhase* phase = c.http()) abort_polls(id, *phase);
+  const ConnectionId session = std::exchange(c.engine, {});
   EngineSession* s = session.valid() ? sessions_.find(session) : nullptr;
   if (s == nullptr) return;
   if (s->websocket == id) {
@@ -96,6 +95,20 @@ void EngineIo::on_gone(ConnectionId id, Connection& c) {
     s->engine.on_probe_closed();
   }
   run(session);
+}
+
+void EngineIo::abort_polls(ConnectionId http, HttpPhase& phase) {
+  std::vector<std::pair<ConnectionId, protocol::socketio::PollId>> waiting;
+  for (std::size_t i = 0; i < phase.exchanges.size(); ++i) {
+    const ConnectionId session = std::exchange(phase.exchanges[i].engine, {});
+    if (session.valid()) waiting.emplace_back(session, number_of(http, phase.first + i));
+  }
+  for (const auto& [session, number] : waiting) {
+    EngineSession* s = sessions_.find(session);
+    if (s == nullptr) continue;
+    s->engine.on_poll_aborted(number);
+    run(session);
+  }
 }
 
 void EngineIo::run(ConnectionId session) {
@@ -112,7 +125,7 @@ void EngineIo::run(ConnectionId session) {
 void EngineIo::carry_out(ConnectionId session, EngineSession& s, protocol::socketio::EngineAction& action) {
   namespace sio = protocol::socketio;
   if (auto* answer = std::get_if<sio::AnswerPoll>(&action)) {
-    const auto poll = take(answer->poll);
+    const auto poll = take(session, answer->poll);
     return poll ? respond(*poll, answer->status, answer->content_type, answer->body) : void();
   }
   if (auto* message = std::get_if<sio::DeliverMessage>(&action)) return deliver(session, s, message->binary, message->data);
@@ -127,14 +140,14 @@ void EngineIo::carry_out(ConnectionId session, EngineSession& s, protocol::socke
   if (std::holds_alternative<sio::CloseProbe>(action)) {
     const ConnectionId probe = std::exchange(s.probe, {});
     if (Connection* c = shard_.find(probe)) {
-      c->carrier()->engine = {};
+      c->engine = {};
       close_websocket(probe);
     }
     return;
   }
   if (std::holds_alternative<sio::Upgraded>(action)) {
     s.websocket = std::exchange(s.probe, {});
-    if (!s.queued.empty()) packet(session, std::exchange(s.queued, {}));
+    if (const auto queued = std::move(s.queued)) packet(session, *queued);
     return unblock(s);
   }
   auto& closed = std::get<sio::EngineClosed>(action);
@@ -143,16 +156,16 @@ void EngineIo::carry_out(ConnectionId session, EngineSession& s, protocol::socke
   over_.push_back(session);
 }
 
-std::optional<EngineIo::Poll> EngineIo::take(protocol::socketio::PollId number) {
-  const auto found = polls_.find(number);
-  if (found == polls_.end()) return std::nullopt;
-  Poll poll = std::move(found->second);
-  polls_.erase(found);
-  if (auto of = polls_of_.find(poll.http.packed()); of != polls_of_.end()) {
-    std::erase(of->second, number);
-    if (of->second.empty()) polls_of_.erase(of);
-  }
-  return poll;
+std::optional<EngineIo::Poll> EngineIo::take(ConnectionId session, protocol::socketio::PollId number) {
+  const auto slot = static_cast<std::uint32_t>(number >> 32);
+  Connection* c = shard_.connections_.at_slot(slot);
+  HttpPhase* phase = c == nullptr ? nullptr : c->http();
+  if (phase == nullptr) return std::nullopt;
+  const std::uint32_t behind = static_cast<std::uint32_t>(number) - static_cast<std::uint32_t>(phase->first);
+  if (behind >= phase->exchanges.size() || phase->exchanges[behind].engine != session) return std::nullopt;
+  HttpPhase::Exchange& exchange = phase->exchanges[behind];
+  exchange.engine = {};
+  return Poll{shard_.connections_.id_of(slot), phase->first + behind, std::move(exchange.origin), exchange.keep_alive};
 }
 
 void EngineIo::deliver(ConnectionId session, EngineSession& s, bool binary, std::string_view data) {
@@ -193,7 +206,7 @@ std::ptrdiff_t EngineIo::send(ConnectionId session, std::string_view block) {
   if (s == nullptr || block.empty()) return static_cast<std::ptrdiff_t>(block.size());
   if (s->engine.transport() == Engine::Transport::polling) {
     if (!s->engine.writable()) return 0;
-    answer_poll(*s, block);
+    answer_poll(session, *s, block);
     return static_cast<std::ptrdiff_t>(block.size());
   }
   Connection* carrier = shard_.find(s->websocket);
@@ -212,10 +225,11 @@ std::ptrdiff_t EngineIo::send(ConnectionId session, std::string_view block) {
   return static_cast<std::ptrdiff_t>(end);
 }
 
-void EngineIo::answer_poll(EngineSession& s, std::string_view block) {
-  const auto poll = take(s.engine.take_poll());
+void EngineIo::answer_poll(ConnectionId session, EngineSession& s, std::string_view block) {
+  const auto poll = take(session, s.engine.take_poll());
   if (!poll) return;
-  if (!s.queued.empty()) block = s.queued.append(block);
+  const auto queued = std::move(s.queued);
+  if (queued) block = queued->append(block);
   // A publication goes to many: the answer is rendered once for those who are to get the same.
   if (!shared_.answer || shared_.block != block || shared_.keep_alive != poll->keep_alive || shared_.origin != poll->origin) {
     std::string body;
@@ -223,21 +237,22 @@ void EngineIo::answer_poll(EngineSession& s, std::string_view block) {
     append_frames_to_payload(body, block);
     shared_ = {std::string(block), poll->origin, poll->keep_alive, Frame(reply_of(*poll, 200, text_type, body), &shard_.frames_)};
   }
-  s.queued = {};
   shard_.respond(poll->http, poll->exchange, shared_.answer, poll->keep_alive);
 }
 
 void EngineIo::packet(ConnectionId session, std::string_view frames) {
   EngineSession& s = *sessions_.find(session);
   if (s.engine.transport() == Engine::Transport::polling) {
-    if (s.queued.size() + frames.size() > shard_.settings_->limits.control_lane_bytes_max) {
+    const std::size_t queued = s.queued ? s.queued->size() : 0;
+    if (queued + frames.size() > shard_.settings_->limits.control_lane_bytes_max) {
       if (!std::exchange(s.overflowed, true)) {
         shard_.counters_->slow_consumers.add();
         close(session, "control lane is over limits.control_lane_bytes_max");
       }
       return;
     }
-    s.queued += frames;
+    if (!s.queued) s.queued = std::make_unique<std::string>();
+    *s.queued += frames;
     if (s.engine.writable()) with_queue_.push_back(session);
     return;
   }
@@ -252,7 +267,7 @@ void EngineIo::text_packet(ConnectionId session, std::string_view text) {
 }
 
 void EngineIo::unblock(EngineSession& s) {
-  for (const auto& [nsp, id] : s.sockets) {
+  for (const ConnectionId id : s.sockets) {
     Connection* socket = shard_.find(id);
     if (socket == nullptr || !socket->outbox) continue;
     socket->outbox->blocked = false;
@@ -261,7 +276,7 @@ void EngineIo::unblock(EngineSession& s) {
 }
 
 void EngineIo::on_drained(Connection& carrier) {
-  if (EngineSession* s = sessions_.find(carrier.carrier()->engine)) unblock(*s);
+  if (EngineSession* s = sessions_.find(carrier.engine)) unblock(*s);
 }
 
 void EngineIo::close(ConnectionId session, std::string_view reason) { to_close_.emplace_back(session, reason); }
@@ -286,15 +301,16 @@ void EngineIo::socket_joined(ConnectionId session) {
 }
 
 void EngineIo::socket_gone(ConnectionId session, ConnectionId socket) {
-  if (EngineSession* s = sessions_.find(session))
-    std::erase_if(s->sockets, [&](const auto& item) { return item.second == socket; });
+  EngineSession* s = sessions_.find(session);
+  if (s == nullptr) return;
+  s->sockets.erase(std::remove(s->sockets.begin(), s->sockets.end(), socket), s->sockets.end());
 }
 
 void EngineIo::end_of_turn() {
   for (const ConnectionId session : std::exchange(with_queue_, {})) {
     EngineSession* s = sessions_.find(session);
-    if (s == nullptr || s->queued.empty() || !s->engine.writable()) continue;
-    answer_poll(*s, {});
+    if (s == nullptr || !s->queued || !s->engine.writable()) continue;
+    answer_poll(session, *s, {});
   }
   shared_ = {};
   for (const auto& [session, reason] : std::exchange(to_close_, {})) {
@@ -316,12 +332,11 @@ void EngineIo::finish(ConnectionId session) {
   EngineSession& s = *sessions_.find(session);
   for (const ConnectionId id : {s.websocket, s.probe}) {
     if (Connection* c = shard_.find(id)) {
-      c->carrier()->engine = {};
+      c->engine = {};
       close_websocket(id);
     }
   }
   (void)timers_.cancel(s.timer);
-  by_sid_.erase(s.sid);
   sessions_.erase(session);
   shard_.counters_->engine_sessions.set(sessions_.live());
 }

@@ -5,9 +5,12 @@
 // descriptor, whose bytes pass through EngineIo::send: to the WebSocket as they are, or to the waiting poll in its own framing. So
 // rooms, lanes and recovery know nothing of transports, and one rendering serves both.
 
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 
+#include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,30 +29,51 @@ namespace sparc::shard {
 
 class Shard;
 
-/// What the connection said when it began: the same for all of its sockets.
-struct EngineHandshake {
-  Peer peer;
+/// Where sessions came in and what was configured then: one for all that are alike.
+struct EngineEntrance {
   std::string host;  // without port
   std::string path;
-  std::string token;  // from query, Authorization or cookie; empty: none
+  protocol::socketio::EngineSettings settings;
+  friend bool operator==(const EngineEntrance&, const EngineEntrance&) = default;
 };
 
-struct EngineSession {
-  EngineSession(protocol::socketio::Engine machine, protocol::socketio::PacketDecoder packets)
-      : engine(std::move(machine)), decoder(std::move(packets)) {}
+/// What the connection said when it began: the same for all of its sockets.
+struct EngineHandshake {
+  std::shared_ptr<const EngineEntrance> entrance;
+  std::unique_ptr<const std::string> token;  // from query, Authorization or cookie; null: none
+  Peer peer;
+};
 
+/// A session id: 20 characters of base64url.
+struct EngineSid {
+  static constexpr std::size_t characters = 20;
+  static constexpr std::uint32_t slots = 1U << 24;
+  using Secret = std::array<char, 11>;  // 88 bits that nobody guesses
+  Secret secret;
+  std::uint8_t shard = 0;
+  std::uint32_t slot = 0;
+
+  [[nodiscard]] static std::optional<EngineSid> parse(std::string_view text);
+  [[nodiscard]] std::string text() const;
+};
+
+/// About 250 B for each Socket.IO client, whatever its transport.
+struct EngineSession {
+  EngineSession(EngineHandshake from, protocol::socketio::Engine machine, protocol::socketio::PacketDecoder packets)
+      : handshake(std::move(from)), engine(std::move(machine)), decoder(std::move(packets)) {}
+
+  EngineHandshake handshake;
   protocol::socketio::Engine engine;
   protocol::socketio::PacketDecoder decoder;
-  std::string sid;
-  EngineHandshake handshake;
-  ConnectionId websocket;                                     // the transport, once it is one
-  ConnectionId probe;                                         // a WebSocket that may become it
-  std::vector<std::pair<std::string, ConnectionId>> sockets;  // by Socket.IO namespace
-  std::string queued;  // packets of the session itself that wait for a poll, as WebSocket frames
+  ConnectionId websocket;                        // the transport, once it is one
+  ConnectionId probe;                            // a WebSocket that may become it
+  absl::InlinedVector<ConnectionId, 2> sockets;  // one for each Socket.IO namespace
+  std::unique_ptr<std::string> queued;  // packets of the session itself that wait for a poll, as WebSocket frames; null: none
   TimerId timer = TimerId::none;
   std::int64_t connect_by_ms = 0;  // a socket must have joined by then; 0: one has
-  bool running = false;            // its actions are being carried out
-  bool overflowed = false;         // `queued` reached its limit: the session is going to be closed
+  EngineSid::Secret secret;
+  bool running = false;     // its actions are being carried out
+  bool overflowed = false;  // `queued` reached its limit: the session is going to be closed
   bool over = false;
 };
 
@@ -64,6 +88,8 @@ class EngineIo {
   /// An upgrade to WebSocket of its path; `rest` are the bytes behind it.
   void on_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest);
   void on_message(Connection& carrier, ws::MessageType type, std::string_view payload);
+  /// Of carriers.
+  [[nodiscard]] const ws::ReceiverOptions& receiver_options();
   /// A connection ended, or its WebSocket is closing: carriers, and those with a poll that waits.
   void on_gone(ConnectionId id, Connection& c);
   /// Nothing of its own waits for the carrier's socket: its sockets may send again.
@@ -92,7 +118,6 @@ class EngineIo {
   struct Poll {
     ConnectionId http;
     std::uint64_t exchange = 0;
-    ConnectionId session;
     std::string origin;  // that the answer allows; empty: the request had none
     bool keep_alive = true;
   };
@@ -103,20 +128,24 @@ class EngineIo {
     bool keep_alive = true;
     Frame answer;
   };
-  static constexpr std::size_t sid_characters = 20;
   static constexpr std::string_view text_type = "text/plain; charset=UTF-8";
   struct Refusal {
     int code;
     std::string_view message;
   };
 
-  [[nodiscard]] std::optional<Refusal> verify(const http::Request& request, bool upgrade, ConnectionId session) const;
-  [[nodiscard]] ConnectionId session_of(const http::Request& request) const;
-  [[nodiscard]] EngineHandshake handshake_of(const Connection& c, const http::Request& request) const;
+  [[nodiscard]] std::optional<Refusal> verify(const http::Request& request, bool upgrade, ConnectionId session);
+  [[nodiscard]] ConnectionId session_of(const http::Request& request);
+  [[nodiscard]] EngineHandshake handshake_of(const Connection& c, const http::Request& request);
   ConnectionId open(protocol::socketio::Engine::Transport transport, EngineHandshake handshake);
-  [[nodiscard]] std::string open_packet(const EngineSession& s, bool upgrades) const;
-  /// It is answered by whoever took it.
-  [[nodiscard]] std::optional<Poll> take(protocol::socketio::PollId number);
+  [[nodiscard]] std::string open_packet(ConnectionId session, const EngineSession& s, bool upgrades) const;
+  /// A poll is named by its connection's slot and the low half of its exchange's number.
+  [[nodiscard]] static protocol::socketio::PollId number_of(ConnectionId http, std::uint64_t exchange) {
+    return std::uint64_t{http.slot} << 32 | static_cast<std::uint32_t>(exchange);
+  }
+  /// The session's poll is answered by whoever took it.
+  [[nodiscard]] std::optional<Poll> take(ConnectionId session, protocol::socketio::PollId number);
+  void abort_polls(ConnectionId http, HttpPhase& phase);
   void respond(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body);
   [[nodiscard]] std::string reply_of(const Poll& poll, std::uint16_t status, std::string_view type, std::string_view body) const;
   void respond_error(const Poll& poll, const Refusal& refusal);
@@ -126,7 +155,7 @@ class EngineIo {
   [[nodiscard]] std::int64_t handshake_wait_ms(const Peer& peer);
   void text_packet(ConnectionId session, std::string_view text);
   /// Answers the waiting poll with what is queued, then `block`.
-  void answer_poll(EngineSession& s, std::string_view block);
+  void answer_poll(ConnectionId session, EngineSession& s, std::string_view block);
   void run(ConnectionId session);
   void carry_out(ConnectionId session, EngineSession& s, protocol::socketio::EngineAction& action);
   void deliver(ConnectionId session, EngineSession& s, bool binary, std::string_view data);
@@ -138,10 +167,7 @@ class EngineIo {
 
   Shard& shard_;
   Slab<EngineSession> sessions_;
-  absl::flat_hash_map<std::string_view, ConnectionId> by_sid_;  // views of the sessions
-  absl::flat_hash_map<protocol::socketio::PollId, Poll> polls_;
-  absl::flat_hash_map<std::uint64_t, std::vector<protocol::socketio::PollId>> polls_of_;  // by HTTP connection
-  protocol::socketio::PollId last_poll_ = 0;
+  std::shared_ptr<const EngineEntrance> last_entrance_;
   Shared shared_;
   TimerWheel timers_;
   std::vector<ConnectionId> over_;  // sessions that end with this turn

@@ -23,21 +23,23 @@ constexpr std::string_view too_many_sessions = "too many sessions (limits.engine
 
 }  // namespace
 
-ConnectionId EngineIo::session_of(const http::Request& request) const {
-  const auto sid = http::query_value(request.query, "sid");
-  if (!sid) return {};
-  auto found = by_sid_.find(*sid);
-  return found == by_sid_.end() ? ConnectionId{} : found->second;
+ConnectionId EngineIo::session_of(const http::Request& request) {
+  const auto text = http::query_value(request.query, "sid");
+  const auto sid = text ? EngineSid::parse(*text) : std::nullopt;
+  const EngineSession* s = sid && sid->shard == shard_.parts_.index ? sessions_.at_slot(sid->slot) : nullptr;
+  if (s == nullptr) return {};
+  unsigned difference = 0;  // all of it, whatever the first byte says
+  for (std::size_t i = 0; i < sid->secret.size(); ++i) difference |= static_cast<unsigned char>(sid->secret[i] ^ s->secret[i]);
+  return difference == 0 ? sessions_.id_of(sid->slot) : ConnectionId{};
 }
 
-std::optional<EngineIo::Refusal> EngineIo::verify(const http::Request& request, bool upgrade, ConnectionId session) const {
+std::optional<EngineIo::Refusal> EngineIo::verify(const http::Request& request, bool upgrade, ConnectionId session) {
   const auto transport = http::query_value(request.query, "transport");
   const bool polling = transport == "polling" && shard_.settings_->socketio.polling;
   if (!polling && transport != "websocket") return Refusal{0, "Transport unknown"};
   if (http::query_value(request.query, "sid")) {
     if (!session.valid()) return Refusal{1, "Session ID unknown"};
-    const bool is_polling =
-        const_cast<EngineIo*>(this)->sessions_.find(session)->engine.transport() == Engine::Transport::polling;
+    const bool is_polling = sessions_.find(session)->engine.transport() == Engine::Transport::polling;
     if (!upgrade && polling != is_polling) return Refusal{3, "Bad request"};
     return std::nullopt;
   }
@@ -79,29 +81,41 @@ void EngineIo::respond_error(const Poll& poll, const Refusal& refusal) {
   respond(poll, refusal.code == 4 ? 403 : 400, "application/json", body);
 }
 
-EngineHandshake EngineIo::handshake_of(const Connection& c, const http::Request& request) const {
+const ws::ReceiverOptions& EngineIo::receiver_options() {
+  receiver_options_ = shard_.receiver_options_;
+  receiver_options_.message_bytes_max = shard_.settings_->socketio.max_payload_bytes;
+  return receiver_options_;
+}
+
+EngineHandshake EngineIo::handshake_of(const Connection& c, const http::Request& request) {
   EngineHandshake out;
   out.peer = c.peer;
   if (c.peer.proxy) {
-    if (auto client = shard_.parts_.host.forwarded(request.headers)) out.peer = std::move(*client);
+    if (auto client = shard_.parts_.host.forwarded(request.headers)) out.peer = *client;
   }
-  if (const auto host = request.header("host")) out.host = host->substr(0, host->find(':'));
-  out.path = request.path;
-  if (auto token = http::query_value(request.query, "token"); token && !token->empty()) out.token = std::move(*token);
-  if (const auto authorization = request.header("authorization"); out.token.empty() && authorization)
-    out.token = http::bearer_token(*authorization);
+  EngineEntrance entrance{{}, std::string(request.path), engine_settings()};
+  if (const auto host = request.header("host")) entrance.host = host->substr(0, host->find(':'));
+  // Whoever comes next came the same way, nearly always.
+  if (!last_entrance_ || *last_entrance_ != entrance)
+    last_entrance_ = std::make_shared<const EngineEntrance>(std::move(entrance));
+  out.entrance = last_entrance_;
+  std::string token = http::query_value(request.query, "token").value_or("");
+  if (const auto authorization = request.header("authorization"); token.empty() && authorization)
+    token = http::bearer_token(*authorization);
   const std::string& cookie = shard_.settings_->token_cookie;
-  if (out.token.empty() && !cookie.empty()) {
-    if (const auto value = http::cookie(request.headers, cookie)) out.token = *value;
+  if (token.empty() && !cookie.empty()) {
+    if (const auto value = http::cookie(request.headers, cookie)) token = *value;
   }
+  if (!token.empty()) out.token = std::make_unique<const std::string>(std::move(token));
   return out;
 }
 
-std::string EngineIo::open_packet(const EngineSession& s, bool upgrades) const {
-  const SocketIoSettings& settings = shard_.settings_->socketio;
+std::string EngineIo::open_packet(ConnectionId session, const EngineSession& s, bool upgrades) const {
+  const protocol::socketio::EngineSettings& settings = s.handshake.entrance->settings;
+  const EngineSid sid{s.secret, static_cast<std::uint8_t>(shard_.parts_.index), session.slot};
   std::string out;
   protocol::socketio::append_open_packet(
-      out, {s.sid, upgrades, settings.ping_interval_ms, settings.ping_timeout_ms, settings.max_payload_bytes});
+      out, {sid.text(), upgrades, settings.ping_interval_ms, settings.ping_timeout_ms, settings.max_payload_bytes});
   return out;
 }
 
@@ -142,20 +156,21 @@ void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http:
     const ConnectionId opened = open(Engine::Transport::polling, std::move(handshake));
     if (!opened.valid()) return respond_unavailable(poll, 1000, too_many_sessions);
     EngineSession& s = *sessions_.find(opened);
-    respond(poll, 200, text_type, open_packet(s, true));
+    respond(poll, 200, text_type, open_packet(opened, s, true));
     return schedule(opened, s);
   }
   if (request.method != "GET" && request.method != "POST") return respond(poll, 500, {}, {});
   EngineSession& s = *sessions_.find(session);
   if (request.method == "POST" && request.body.size() > shard_.settings_->socketio.max_payload_bytes)
     return respond(poll, 413, {}, {});
-  poll.session = session;
-  const auto number = ++last_poll_;
-  polls_.emplace(number, poll);
-  polls_of_[http.packed()].push_back(number);
+  HttpPhase::Exchange& waiting = c.http()->exchanges[exchange - c.http()->first];
+  waiting.engine = session;
+  waiting.origin = std::move(poll.origin);
+  waiting.keep_alive = poll.keep_alive;
+  const auto number = number_of(http, exchange);
   if (request.method == "GET") {
     s.engine.on_get(number);
-    if (!s.queued.empty()) with_queue_.push_back(session);
+    if (s.queued) with_queue_.push_back(session);
   } else {
     s.engine.on_post(number, request.header("content-type").value_or(""), request.body);
   }
@@ -210,27 +225,22 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
   shard_.control_raw(id.slot, c, ws::upgrade_response(checked->key, {}, {}));
   shard_.log_upgrade(c, request, "101");
   const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
-  receiver_options_ = shard_.receiver_options_;
-  receiver_options_.message_bytes_max = shard_.settings_->socketio.max_payload_bytes;
-  c.receiver.emplace(ws::Role::server, ws::Compression::none, receiver_options_);
   c.phase = Phase::carrier;
   c.dialect = Connection::Dialect::carrier;
-  auto carrier = std::make_unique<Carrier>();
-  carrier->engine = session;
-  c.speaks = std::move(carrier);
+  c.engine = session;
   c.deadline_ms = 0;
   shard_.schedule(id, c);
   EngineSession& s = *sessions_.find(session);
   if (known.valid()) {
     if (!s.engine.on_probe_opened(shard_.now_.monotonic_ms)) {
-      c.carrier()->engine = {};
+      c.engine = {};
       return close_websocket(id);
     }
     s.probe = id;
     run(session);
   } else {
     s.websocket = id;
-    text_packet(session, open_packet(s, false));
+    text_packet(session, open_packet(session, s, false));
     schedule(session, s);
   }
   if (!rest.empty()) shard_.on_websocket_bytes(id, c, rest);

@@ -1,7 +1,6 @@
 #pragma once
 // What lies beyond a shard: the sockets below it, the node around it. Drivers (server, simulator, fuzzer, addon) implement these.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -13,6 +12,7 @@
 
 #include "base/codes.h"
 #include "base/identity.h"
+#include "base/ip_address.h"
 #include "base/publication.h"
 #include "base/slab.h"
 #include "http/request_parser.h"
@@ -22,11 +22,10 @@ namespace sparc::shard {
 
 /// Where a connection comes from.
 struct Peer {
-  std::array<std::uint8_t, 16> source{};  // what limits per source go by: an IPv4-mapped address or an IPv6 /64
-  std::string address;                    // as text, for logs
-  bool exempt = false;                    // loopback or a trusted proxy: no limit per source
-  bool proxy = false;                     // a trusted one: its X-Forwarded-For is believed
-  bool admin = false;                     // came by the operators' address: served while draining
+  IpAddress address;
+  bool exempt = false;  // loopback or a trusted proxy: no limit per source
+  bool proxy = false;   // a trusted one: its X-Forwarded-For is believed
+  bool admin = false;   // came by the operators' address: served while draining
 };
 
 /// The sockets. Calls on the shard's thread.

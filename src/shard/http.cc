@@ -43,9 +43,6 @@ std::string_view host_name(const http::Request& request) {
 
 }  // namespace
 
-HttpPhase::HttpPhase(const Limits& limits)
-    : parser(http::RequestLimits{limits.http_head_bytes_max, limits.http_headers_max, limits.message_bytes_max}) {}
-
 void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes) {
   HttpPhase& h = *c.http();
   if (h.closing) return;
@@ -53,9 +50,14 @@ void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes)
     h.held.append(bytes.data(), bytes.size());
     return;
   }
-  const bool was_within = h.parser.within_request();
+  const bool was_within = h.within_request();
+  if (!h.parser) {
+    const Limits& limits = settings_->limits;
+    h.parser = std::make_unique<http::RequestParser>(
+        http::RequestLimits{limits.http_head_bytes_max, limits.http_headers_max, limits.message_bytes_max});
+  }
   while (!bytes.empty()) {
-    const auto fed = h.parser.feed({bytes.data(), bytes.size()});
+    const auto fed = h.parser->feed({bytes.data(), bytes.size()});
     bytes = bytes.subspan(fed.consumed);
     switch (fed.status) {
       case http::RequestParser::Status::more: break;
@@ -67,13 +69,13 @@ void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes)
         }
         break;
       case http::RequestParser::Status::request:
-        if (moved_to_session(id, c, h.parser.request(), {bytes.data(), bytes.size()})) return;
-        on_http_request(id, c, h.parser.request());
+        if (moved_to_session(id, c, h.parser->request(), {bytes.data(), bytes.size()})) return;
+        on_http_request(id, c, h.parser->request());
         break;
-      case http::RequestParser::Status::upgrade: return upgrade(id, c, h.parser.request(), bytes);
+      case http::RequestParser::Status::upgrade: return upgrade(id, c, h.parser->request(), bytes);
       case http::RequestParser::Status::refused: {
         std::string out;
-        http::append_refusal(out, h.parser.refusal());
+        http::append_refusal(out, h.parser->refusal());
         counters_->protocol_errors.add();
         h.exchanges.push_back({true, false, Frame(out, &frames_)});
         h.closing = true;
@@ -88,7 +90,8 @@ void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes)
       break;
     }
   }
-  if (!h.parser.within_request()) {
+  if (!h.within_request()) {
+    h.parser.reset();
     c.deadline_ms = h.exchanges.empty() ? now_.monotonic_ms + settings_->limits.http_idle_ms : 0;
   } else if (!was_within) {
     c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
@@ -109,7 +112,7 @@ void Shard::on_http_request(ConnectionId id, Connection& c, const http::Request&
 std::unique_ptr<Host::Access> Shard::asked(const Connection& c, const http::Request& request) {
   if (!settings_->log_access) return nullptr;
   const auto client = c.peer.proxy ? parts_.host.forwarded(request.headers) : std::nullopt;
-  return std::make_unique<Host::Access>(client ? client->address : c.peer.address, std::string(request.method),
+  return std::make_unique<Host::Access>((client ? client->address : c.peer.address).text(), std::string(request.method),
                                         std::string(request.path));
 }
 
@@ -168,7 +171,7 @@ void Shard::flush_answers(ConnectionId id, Connection& c) {
     c.deadline_ms = now_.monotonic_ms + settings_->limits.http_request_ms;
     return schedule(id, c);
   }
-  if (h.exchanges.empty() && !h.parser.within_request()) {
+  if (h.exchanges.empty() && !h.within_request()) {
     c.deadline_ms = now_.monotonic_ms + settings_->limits.http_idle_ms;
     schedule(id, c);
   }
@@ -191,7 +194,7 @@ void Shard::resume_requests(ConnectionId id, Connection& c) {
 
 void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string_view response) {
   counters_->handshakes_refused.add();
-  log_upgrade(c, c.http()->parser.request(), status_of(response));
+  log_upgrade(c, c.http()->parser->request(), status_of(response));
   c.http()->exchanges.push_back({true, false, Frame(response, &frames_)});
   c.http()->closing = true;
   flush_answers(id, c);
@@ -199,7 +202,7 @@ void Shard::refuse_upgrade(ConnectionId id, Connection& c, std::string_view resp
 
 bool Shard::refuse_late_request(ConnectionId id, Connection& c) {
   HttpPhase& h = *c.http();
-  if (h.closing || !h.parser.within_request()) return false;
+  if (h.closing || !h.within_request()) return false;
   std::string out;
   http::append_refusal(out, {408, "a request must be whole within limits.http_request_ms"});
   counters_->protocol_errors.add();
@@ -289,8 +292,6 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   control_raw(id.slot, c, ws::upgrade_response(checked->key, protocol, extensions));
   log_upgrade(c, request, "101");
   const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
-  c.receiver.emplace(ws::Role::server, c.form == native_deflate ? ws::Compression::deflate : ws::Compression::none,
-                     receiver_options_);
   c.session = std::make_unique<session::Session>();
   if (old_view) rawws_wire_.begin(c, old_view);
   c.phase = Phase::unknown;

@@ -80,7 +80,7 @@ void Shard::close_slow() {
 }
 
 std::ptrdiff_t Shard::send(std::uint32_t slot, std::string_view block) {
-  if (const Connection* c = connections_.at_slot(slot); c != nullptr && c->sio()) return engine_io_.send(c->sio()->engine, block);
+  if (const Connection* c = connections_.at_slot(slot); c != nullptr && c->sio()) return engine_io_.send(c->engine, block);
   const std::ptrdiff_t taken = parts_.transport.send(slot, block);
   counters_->sends.add();
   if (taken < 0) {
@@ -101,7 +101,8 @@ void Shard::begun(std::uint32_t slot, Frame block, std::uint32_t begin, std::uin
 }
 
 bool Shard::excepted(std::uint32_t slot, const Publication& publication) {
-  return std::ranges::any_of(publication.except, [&](const std::string& named) { return from_public_id(named) == connections_.id_of(slot); });
+  return std::ranges::any_of(publication.except,
+                             [&](const std::string& named) { return from_public_id(named) == connections_.id_of(slot); });
 }
 
 void Shard::push(std::uint32_t slot, NamespaceId ns, session::Entry entry) {

@@ -44,7 +44,8 @@ Shard::RoomDecision Shard::check_room(const Connection& c, NamespaceId ns, std::
 }
 
 auth::Decision Shard::may_enter(const Connection& c, std::string_view ns) const {
-  if (c.anonymous != nullptr && std::find(c.anonymous->namespaces.begin(), c.anonymous->namespaces.end(), ns) == c.anonymous->namespaces.end()) {
+  if (c.anonymous != nullptr &&
+      std::find(c.anonymous->namespaces.begin(), c.anonymous->namespaces.end(), ns) == c.anonymous->namespaces.end()) {
     return {auth::Decision::Outcome::deny, {Code::FORBIDDEN, "without a token this namespace is not open"}, {}};
   }
   return authorizer_->check_join_namespace(c.session->identity, ns);
@@ -79,13 +80,16 @@ void Shard::on_join(ConnectionId id, Connection& c, protocol::Request request) {
   }
   if (session.find(*ns) != nullptr) {
     if (join.recover) {
-      return refuse(id, c, request.id, {Code::BAD_REQUEST, "\"recover\" is for the first join of a namespace; this connection is in it"});
+      return refuse(id, c, request.id,
+                    {Code::BAD_REQUEST, "\"recover\" is for the first join of a namespace; this connection is in it"});
     }
     return on_subscribe(id, c, std::move(request));
   }
   if (const auto allowed = may_enter(c, join.wants.ns); !allowed.allowed()) return refuse(id, c, request.id, allowed.fault);
   if (session.namespaces.size() >= settings_->limits.connection_namespaces_max) {
-    return refuse(id, c, request.id, {Code::BAD_REQUEST, "this connection is in as many namespaces as it may be (limits.connection_namespaces_max)"});
+    return refuse(
+        id, c, request.id,
+        {Code::BAD_REQUEST, "this connection is in as many namespaces as it may be (limits.connection_namespaces_max)"});
   }
   Joining joining;
   for (const std::string& name : join.wants.rooms) {
@@ -97,7 +101,8 @@ void Shard::on_join(ConnectionId id, Connection& c, protocol::Request request) {
       joining.rooms.push_back(std::move(decision));
     }
   }
-  auto wish = protocol::apply({}, join.wants.topics, join.wants.filters, settings_->namespaces[*ns].vocabulary, settings_->limits);
+  auto wish =
+      protocol::apply({}, join.wants.topics, join.wants.filters, settings_->namespaces[*ns].vocabulary, settings_->limits);
   if (!wish) return refuse(id, c, request.id, wish.error());
   joining.wish = std::move(*wish);
   joining.id = id;
@@ -126,7 +131,8 @@ void Shard::enter_public(NamespaceId ns, std::move_only_function<void()> then) {
 }
 
 void Shard::enter_stream(Joining joining) {
-  const bool has_public = std::any_of(joining.rooms.begin(), joining.rooms.end(), [](const RoomDecision& room) { return room.is_public; });
+  const bool has_public =
+      std::any_of(joining.rooms.begin(), joining.rooms.end(), [](const RoomDecision& room) { return room.is_public; });
   if (has_public && joining.open_to_all == nullptr) {
     joining.open_to_all = &hub_.stream({joining.ns, ""});
     ++joining.open_to_all->holders;
@@ -142,7 +148,8 @@ void Shard::enter_stream(Joining joining) {
     const broker::Ticket ticket = ++last_ticket_;
     const StreamKey key = j.stream->key;
     const Position since = *j.recover;
-    history_.emplace(ticket, [this, j = std::move(j)](broker::HistoryPart part) mutable { finish_join(std::move(j), std::move(part)); });
+    history_.emplace(ticket,
+                     [this, j = std::move(j)](broker::HistoryPart part) mutable { finish_join(std::move(j), std::move(part)); });
     parts_.broker.read(ticket, key, since, broker::ReadLimits{});
   };
   if (info(stream).known && !info(stream).behind) return then(std::move(joining));
@@ -181,7 +188,8 @@ void Shard::finish_join(Joining joining, std::optional<broker::HistoryPart> part
   const NamespaceSettings& ns = settings_->namespaces[joining.ns];
   session::Session& session = *c->session;
   const bool recovered = part && part->reach == broker::HistoryPart::Reach::reached;
-  if (c->sio() != nullptr && joining.recover && !recovered) {  // such a client believes that it begins anew, without rooms and filters
+  if (c->sio() != nullptr && joining.recover &&
+      !recovered) {  // such a client believes that it begins anew, without rooms and filters
     joining.rooms.clear();
     joining.wish = {};
   }
@@ -275,8 +283,8 @@ void Shard::add_identity_rooms(std::uint32_t slot, Connection& c, session::Names
   }
   if (!identity.anonymous) add_room(slot, c, state, "user:" + identity.user_id, false);
   if (custom) return;
-  for (const std::string& role : identity.roles) {
-    if (valid_id(role)) add_room(slot, c, state, "role:" + role, false);
+  for (const std::string_view role : identity.roles) {
+    if (valid_id(role)) add_room(slot, c, state, "role:" + std::string(role), false);
   }
 }
 
@@ -338,7 +346,8 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
       return refuse(id, c, request.id, decision.fault);
     }
   }
-  if (std::any_of(rooms.begin(), rooms.end(), [](const RoomDecision& room) { return room.is_public; }) && !info(hub_.stream({state->ns, ""})).known) {
+  if (std::any_of(rooms.begin(), rooms.end(), [](const RoomDecision& room) { return room.is_public; }) &&
+      !info(hub_.stream({state->ns, ""})).known) {
     c.session->begin_wait(wants.ns);
     const NamespaceId ns = state->ns;
     return enter_public(ns, [this, id, request = std::move(request)]() mutable {
@@ -357,13 +366,15 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
     held += stream != nullptr && hub_.find(state->rooms, *stream, room.name) != nullptr ? 0 : 1;
   }
   if (held > settings_->limits.connection_rooms_max) {
-    return refuse(id, c, request.id, {Code::BAD_REQUEST, "a connection may hold " + std::to_string(settings_->limits.connection_rooms_max) +
-                                                             " rooms (limits.connection_rooms_max)"});
+    return refuse(id, c, request.id,
+                  {Code::BAD_REQUEST, "a connection may hold " + std::to_string(settings_->limits.connection_rooms_max) +
+                                          " rooms (limits.connection_rooms_max)"});
   }
   auto& table = *wishes_[state->ns];
   bool held_back = false;  // values that waited for an interval of the class which is left
   if (wants.topics.present() || wants.filters.present()) {
-    auto wish = protocol::apply(table.at(state->wish), wants.topics, wants.filters, settings_->namespaces[state->ns].vocabulary, settings_->limits);
+    auto wish = protocol::apply(table.at(state->wish), wants.topics, wants.filters, settings_->namespaces[state->ns].vocabulary,
+                                settings_->limits);
     if (!wish) return refuse(id, c, request.id, wish.error());
     auto acquired = table.acquire(*wish, c.session->identity.tenant_id, settings_->limits);
     if (!acquired) return refuse(id, c, request.id, acquired.error());
@@ -401,7 +412,8 @@ void Shard::on_subscribe(ConnectionId id, Connection& c, protocol::Request reque
   if (!fresh.empty()) send_latest(id, state->ns, std::move(fresh));
 }
 
-void Shard::on_unsubscribe(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::Unsubscribe& wants) {
+void Shard::on_unsubscribe(ConnectionId id, Connection& c, std::optional<std::int64_t> request,
+                           const protocol::Unsubscribe& wants) {
   session::NamespaceState* state = joined(id, c, request, wants.ns);
   if (state == nullptr) return;
   for (const std::string& name : wants.rooms) {
@@ -426,7 +438,7 @@ void Shard::on_leave(ConnectionId id, Connection& c, std::optional<std::int64_t>
     if (c.outbox) c.outbox->drop_lane(*ns);
     counters_->namespaces[*ns].connections.set(counters_->namespaces[*ns].connections.get() - 1);
     parts_.host.client_disconnected(client_info(id, c), *ns, "client left");
-    std::erase_if(c.session->namespaces, [&](const session::NamespaceState& s) { return s.ns == *ns; });
+    c.session->namespaces.erase(std::ranges::find(c.session->namespaces, *ns, &session::NamespaceState::ns));
   }
   reply(id, c, request, "{}");
 }
@@ -455,7 +467,8 @@ void Shard::send_latest(ConnectionId id, NamespaceId ns, std::vector<std::string
     });
     parts_.broker.latest(ticket, stream, std::move(of));
   };
-  const auto open_to_all = std::stable_partition(rooms.begin(), rooms.end(), [&](const std::string& room) { return !settings_->is_public_room(room); });
+  const auto open_to_all = std::stable_partition(rooms.begin(), rooms.end(),
+                                                 [&](const std::string& room) { return !settings_->is_public_room(room); });
   std::vector<std::string> shared(open_to_all, rooms.end());
   rooms.erase(open_to_all, rooms.end());
   ask(own, std::move(rooms));

@@ -24,7 +24,7 @@ void SocketIoWire::read_recovery(Connection& c, std::string_view auth) {
   std::string pid, offset;
   const bool comes_back = form_recovers(c) && !auth.empty() && json::read_string(json::find(auth, "pid"), pid) &&
                           json::read_string(json::find(auth, "offset"), offset);
-  if (!comes_back || pid.size() != SocketIoSocket::pid_characters) return;
+  if (!comes_back || pid.size() != c.sio()->pid.size) return;
   const auto position = socketio_texts::position_of(offset);
   if (!position) return;
   SocketIoSocket& socket = *c.sio();
@@ -46,16 +46,17 @@ void SocketIoWire::take_record(ConnectionId id, Connection& c) {
 
 // Who leaves by itself does not come back to what it had: the record is taken, and nobody waits for it.
 void SocketIoWire::forget_record(const Connection& c) {
-  if (const std::string& pid = c.sio()->pid; !pid.empty()) shard_.parts_.broker.take_record(++shard_.last_ticket_, record_key(pid));
+  if (const auto& pid = c.sio()->pid; !pid.empty())
+    shard_.parts_.broker.take_record(++shard_.last_ticket_, record_key(pid.view()));
 }
 
-// A record: sid, user and tenant, each followed by a blank; then a native `join` of what was held.
+// A record: sid, user and tenant, each followed by a blank; then a native `join` of what was held, where anything was chosen.
 void SocketIoWire::keep_record(const Connection& c) {
   const SocketIoSocket& socket = *c.sio();
   if (socket.pid.empty() || !socket.is_connected() || c.session->namespaces.empty()) return;
   const session::NamespaceState& state = c.session->namespaces.front();
   const Identity& identity = c.session->identity;
-  std::string record = socket.sid + ' ' + identity.user_id + ' ' + identity.tenant_id + ' ';
+  std::string record = std::string(socket.sid.view()) + ' ' + identity.user_id + ' ' + identity.tenant_id + ' ';
   protocol::Request request;
   protocol::Join join;
   join.wants.ns = shard_.settings_->namespaces[state.ns].name;
@@ -66,13 +67,14 @@ void SocketIoWire::keep_record(const Connection& c) {
   using Kind = protocol::Choice<std::string>::Kind;
   if (!wish.all_topics) join.wants.topics = {Kind::list, wish.topics};
   if (!wish.all_values) join.wants.filters = {protocol::Choice<protocol::Filter>::Kind::list, wish.filters};
+  const bool chosen = !join.wants.rooms.empty() || !wish.all_topics || !wish.all_values;
   request.command = std::move(join);
-  protocol::native::append_request(record, request);
-  shard_.parts_.broker.keep_record(record_key(socket.pid), record, record_ttl_ms());
+  if (chosen) protocol::native::append_request(record, request);
+  shard_.parts_.broker.keep_record(record_key(socket.pid.view()), record, record_ttl_ms());
 }
 
 void SocketIoWire::prolong_record(const Connection& c) {
-  if (const std::string& pid = c.sio()->pid; !pid.empty()) shard_.parts_.broker.keep_record(record_key(pid), {}, record_ttl_ms());
+  if (const auto& pid = c.sio()->pid; !pid.empty()) shard_.parts_.broker.keep_record(record_key(pid.view()), {}, record_ttl_ms());
 }
 
 /// A connected client's record stays with each heartbeat of the session; one that goes has at least recovery_ms.
@@ -100,12 +102,17 @@ void SocketIoWire::recover(Connection& c, const std::optional<std::string>& valu
     // Not its own: the owner may still come.
     return shard_.parts_.broker.keep_record(record_key(socket.connecting->kept_pid), *value, record_ttl_ms());
   }
-  auto decoded = shard_.decoder_.text(rest);
-  if (decoded.size() != 1 || !decoded.front()) return;
-  auto* join = std::get_if<protocol::Join>(&decoded.front()->command);
-  if (join == nullptr || join->wants.ns != socket.view->namespaces.front()) return;
-  join->recover = recovery->recover;
-  socket.connecting->recovery = std::make_unique<protocol::Join>(std::move(*join));
+  protocol::Join held;
+  held.wants.ns = socket.view->namespaces.front();
+  if (!rest.empty()) {
+    auto decoded = shard_.decoder_.text(rest);
+    if (decoded.size() != 1 || !decoded.front()) return;
+    auto* join = std::get_if<protocol::Join>(&decoded.front()->command);
+    if (join == nullptr || join->wants.ns != held.wants.ns) return;
+    held = std::move(*join);
+  }
+  held.recover = recovery->recover;
+  socket.connecting->recovery = std::make_unique<protocol::Join>(std::move(held));
 }
 
 }  // namespace sparc::shard

@@ -83,7 +83,7 @@ void SocketIoWire::append_evicted(std::string& out, const Connection& c, std::st
   }
   said += "],\"code\":\"" + std::string(name_of(code)) + "\"}";
   sio::Outgoing packet;
-  packet.nsp = c.sio()->nsp;
+  packet.nsp = c.sio()->nsp();
   packet.event = "evicted";
   packet.first = said;
   append_packet(out, packet);

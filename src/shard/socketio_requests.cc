@@ -136,11 +136,12 @@ void SocketIoWire::reply(ConnectionId id, Connection& c, std::int64_t request, s
 }
 
 std::optional<SocketIoWire::Waiting> SocketIoWire::take_waiting(SocketIoSocket& socket, std::optional<std::int64_t> request) {
-  auto found = std::ranges::find(socket.waiting, request, [](const Waiting& w) { return std::optional(w.request); });
-  if (!request || found == socket.waiting.end()) return std::nullopt;
+  if (!request || !socket.waiting) return std::nullopt;
+  auto found = std::ranges::find(*socket.waiting, *request, &Waiting::request);
+  if (found == socket.waiting->end()) return std::nullopt;
   Waiting out = std::move(*found);
-  socket.waiting.erase(found);
-  if (socket.waiting.empty()) socket.waiting = {};  // most connections ask nothing for hours
+  socket.waiting->erase(found);
+  if (socket.waiting->empty()) socket.waiting.reset();
   return out;
 }
 

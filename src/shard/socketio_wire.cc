@@ -59,7 +59,7 @@ void SocketIoWire::send(ConnectionId id, Connection& c, const sio::Outgoing& pac
 sio::Outgoing SocketIoWire::event_packet(const Connection& c, std::string_view event, std::string_view first,
                                          std::span<const std::string> attachments) {
   sio::Outgoing packet;
-  packet.nsp = c.sio()->nsp;
+  packet.nsp = c.sio()->nsp();
   packet.event = event;
   packet.first = first;
   packet.attachments = attachments;
@@ -70,7 +70,7 @@ sio::Outgoing SocketIoWire::ack_packet(const Connection& c, std::uint64_t ack, s
                                        std::span<const std::string> attachments) {
   sio::Outgoing packet;
   packet.type = sio::PacketType::ack;
-  packet.nsp = c.sio()->nsp;
+  packet.nsp = c.sio()->nsp();
   packet.id = ack;
   packet.first = first;
   packet.attachments = attachments;
@@ -88,13 +88,13 @@ void SocketIoWire::send_ack(ConnectionId id, Connection& c, std::uint64_t ack, s
   send(id, c, ack_packet(c, ack, first, {}));
 }
 
-std::shared_ptr<const protocol::View> SocketIoWire::view_of(const EngineHandshake& handshake, std::string_view nsp) {
+std::shared_ptr<const protocol::View> SocketIoWire::view_of(const EngineEntrance& entrance, std::string_view nsp) {
   for (const protocol::View& view : shard_.settings_->views) {
     if (view.wire != protocol::View::Wire::socketio || view.socketio_namespace != nsp) continue;
     const auto listed = [](const std::vector<std::string>& list, std::string_view item) {
       return list.empty() || std::find(list.begin(), list.end(), item) != list.end();
     };
-    if (listed(view.paths, handshake.path) && listed(view.hosts, handshake.host)) return {shard_.settings_, &view};
+    if (listed(view.paths, entrance.path) && listed(view.hosts, entrance.host)) return {shard_.settings_, &view};
   }
   if (nsp.size() < 2 || !shard_.settings_->find_namespace(nsp.substr(1))) return nullptr;
   auto& view = plain_views_[std::string(nsp)];
@@ -108,16 +108,25 @@ std::shared_ptr<const protocol::View> SocketIoWire::view_of(const EngineHandshak
   return view;
 }
 
+Connection* SocketIoWire::socket_of(const EngineSession& s, std::string_view nsp, ConnectionId& id) {
+  for (const ConnectionId socket : s.sockets) {
+    Connection* c = shard_.find(socket);
+    if (c == nullptr || c->sio()->nsp() != nsp) continue;
+    id = socket;
+    return c;
+  }
+  return nullptr;
+}
+
 void SocketIoWire::on_packet(ConnectionId session, EngineSession& s, sio::Packet packet) {
   auto close = [&] { s.engine.close("forced close", shard_.now_.monotonic_ms); };
-  auto found = std::find_if(s.sockets.begin(), s.sockets.end(), [&](const auto& item) { return item.first == packet.nsp; });
-  Connection* c = found == s.sockets.end() ? nullptr : shard_.find(found->second);
+  ConnectionId id;
+  Connection* c = socket_of(s, packet.nsp, id);
   if (packet.type == sio::PacketType::connect) return c != nullptr ? close() : on_connect(session, s, std::move(packet));
   if (c == nullptr || c->phase == Phase::closing) {
     // What was under way when the socket was told to go is no violation.
     return c == nullptr && packet.type != sio::PacketType::disconnect ? close() : void();
   }
-  const ConnectionId id = found->second;
   switch (packet.type) {
     case sio::PacketType::disconnect:
       // Who leaves by itself does not come back to what it had: the record is taken, and nobody waits for it.
@@ -133,7 +142,7 @@ void SocketIoWire::on_packet(ConnectionId session, EngineSession& s, sio::Packet
 }
 
 void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packet packet) {
-  auto view = view_of(s.handshake, packet.nsp);
+  auto view = view_of(*s.handshake.entrance, packet.nsp);
   if (!view || s.sockets.size() >= shard_.settings_->limits.connection_namespaces_max) {
     sio::Outgoing refused;
     refused.type = sio::PacketType::connect_error;
@@ -154,22 +163,20 @@ void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packe
   c.opened_wall_ms = shard_.now_.wall_ms;
   c.deadline_ms = shard_.now_.monotonic_ms + shard_.settings_->limits.auth_ms;
   SocketIoSocket& socket = *c.sio();
-  socket.engine = session;
-  socket.nsp = std::move(packet.nsp);
-  socket.sid = shard_.parts_.entropy.token(20);
-  socket.view = std::move(view);
-  socket.claims = shard_.claims_for(*socket.view);
+  c.engine = session;
+  socket.sid.assign(shard_.parts_.entropy.token(socket.sid.size));
   Shard::FormInfo form;
   form.wire = this;
-  form.view = socket.view;
-  form.offsets = socket.view->recovers() && shard_.settings_->socketio.recovery_ms != 0;
+  form.offsets = view->recovers() && shard_.settings_->socketio.recovery_ms != 0;
+  form.view = std::move(view);
   c.form = shard_.form_of(std::move(form));
-  s.sockets.emplace_back(socket.nsp, id);
+  socket.view = shard_.forms_[c.form].view.get();
+  s.sockets.push_back(id);
   shard_.fanout_.set_direct_after(id.slot, shard_.fanout_.number());
   shard_.schedule(id, c);
   std::string token;
   if (!packet.data.empty()) (void)json::read_string(json::find(packet.data, "token"), token);
-  if (token.empty()) token = s.handshake.token;
+  if (token.empty() && s.handshake.token) token = *s.handshake.token;
   read_recovery(c, packet.data);
   identify(id, c, std::move(token));
 }
@@ -185,23 +192,31 @@ void SocketIoWire::identify(ConnectionId id, Connection& c, std::string token) {
 }
 
 void SocketIoWire::on_transport_closed(EngineSession& s, std::string_view reason) {
-  for (const auto& [nsp, id] : std::exchange(s.sockets, {})) {
+  const auto sockets = s.sockets;  // each leaves the list when it goes
+  s.sockets.clear();
+  for (const ConnectionId id : sockets) {
     if (Connection* c = shard_.find(id)) shard_.remove(id, *c, reason);
   }
 }
 
-std::shared_ptr<const auth::ClaimRules> SocketIoWire::claims(const Connection& c) const { return c.sio()->claims; }
-const protocol::View* SocketIoWire::view(const Connection& c) const { return c.sio()->view.get(); }
+std::shared_ptr<const auth::ClaimRules> SocketIoWire::claims(const Connection& c) const {
+  return shard_.claims_for(*c.sio()->view);
+}
+const protocol::View* SocketIoWire::view(const Connection& c) const { return c.sio()->view; }
 bool SocketIoWire::gate_open(const Connection& c) const { return !c.sio()->view->tenant_gate || c.sio()->gate_open; }
 
 void SocketIoWire::ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command) {
   waiting.request = ++c.sio()->requests;
   const std::int64_t number = waiting.request;
-  c.sio()->waiting.push_back(std::move(waiting));
+  auto& list = c.sio()->waiting;
+  if (!list) list = std::make_unique<std::vector<Waiting>>();
+  list->push_back(std::move(waiting));
   shard_.arrive(id, c, protocol::Request{number, std::move(command)});
 }
 
-void SocketIoWire::welcome(ConnectionId id, Connection& c) { c.sio()->connecting->recovery ? take_record(id, c) : join_all(id, c); }
+void SocketIoWire::welcome(ConnectionId id, Connection& c) {
+  c.sio()->connecting->recovery ? take_record(id, c) : join_all(id, c);
+}
 
 void SocketIoWire::join_all(ConnectionId id, Connection& c) {
   SocketIoSocket& socket = *c.sio();
@@ -237,7 +252,8 @@ bool SocketIoWire::hold(SocketIoSocket& socket, sio::Packet packet) const {
   SocketIoSocket::Connecting& held = *socket.connecting;
   held.early_bytes += packet.data.size();
   for (const std::string& attachment : packet.attachments) held.early_bytes += attachment.size();
-  if (held.early.size() >= limits.connection_parked_frames_max || held.early_bytes > limits.connection_parked_bytes_max) return false;
+  if (held.early.size() >= limits.connection_parked_frames_max || held.early_bytes > limits.connection_parked_bytes_max)
+    return false;
   held.early.push_back(std::move(packet));
   return true;
 }
@@ -254,8 +270,8 @@ void SocketIoWire::joined(ConnectionId id, Connection& c, std::string_view data,
     const std::string_view position = json::find(data, "position");
     const bool replays = !json::find(data, "until").empty();
     if (json::find(data, "recovered") == "true") {
-      socket.sid = state.kept_sid;
-      socket.pid = state.kept_pid;
+      socket.sid.assign(state.kept_sid);
+      socket.pid.assign(state.kept_pid);
     }
     if (json::read_string(json::find(position, "epoch"), epoch) && !epoch.empty() && !replays) {
       state.position = epoch + ':' + std::string(json::find(position, "offset"));
@@ -269,19 +285,20 @@ void SocketIoWire::joined(ConnectionId id, Connection& c, std::string_view data,
 void SocketIoWire::connected(ConnectionId id, Connection& c) {
   SocketIoSocket& socket = *c.sio();
   const auto connecting = std::move(socket.connecting);
-  if (form_recovers(c) && socket.pid.empty()) socket.pid = shard_.parts_.entropy.token(SocketIoSocket::pid_characters);
-  shard_.engine_io_.socket_joined(socket.engine);
-  std::string said = "{\"sid\":" + json_string(socket.sid);
-  if (!socket.pid.empty()) said += ",\"pid\":" + json_string(socket.pid);
+  if (form_recovers(c) && socket.pid.empty()) socket.pid.assign(shard_.parts_.entropy.token(socket.pid.size));
+  shard_.engine_io_.socket_joined(c.engine);
+  std::string said = "{\"sid\":" + json_string(socket.sid.view());
+  if (!socket.pid.empty()) said += ",\"pid\":" + json_string(socket.pid.view());
   said += '}';
   sio::Outgoing packet;
   packet.type = sio::PacketType::connect;
-  packet.nsp = socket.nsp;
+  packet.nsp = socket.nsp();
   packet.first = said;
   send(id, c, packet);
-  const std::string position = socket.pid.empty() || connecting->position.empty() ? std::string() : json_string(connecting->position);
+  const std::string position =
+      socket.pid.empty() || connecting->position.empty() ? std::string() : json_string(connecting->position);
   if (socket.view->greets) {
-    std::string hello = "{\"clientId\":" + json_string(socket.sid) +
+    std::string hello = "{\"clientId\":" + json_string(socket.sid.view()) +
                         ",\"namespace\":" + json_string(socket.view->namespaces.front()) +
                         ",\"tenantId\":" + json_string(c.session->identity.tenant_id) + ",\"timestamp\":\"";
     append_iso_time(hello, shard_.now_.wall_ms);
@@ -309,9 +326,9 @@ void SocketIoWire::last_words(ConnectionId id, Connection& c, const Fault& fault
   said += "}}";
   sio::Outgoing packet;
   packet.type = sio::PacketType::connect_error;
-  packet.nsp = c.sio()->nsp;
+  packet.nsp = c.sio()->nsp();
   packet.first = said;
-  say(c.sio()->engine, packet);
+  say(c.engine, packet);
 }
 
 void SocketIoWire::close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) {
@@ -324,10 +341,10 @@ void SocketIoWire::close(ConnectionId id, Connection& c, std::uint16_t code, std
   // After a disconnect packet a client stays away; where it may come back, the transport closes and it does by itself.
   const bool stays_away = code == close_code_of(Code::FORBIDDEN) || code == close_code_of(Code::REVOKED) ||
                           code == close_code_of(Code::TENANT_INACTIVE) || code == close_code_of(Code::BAD_REQUEST);
-  if (!stays_away) return shard_.engine_io_.close(socket.engine, reason);
+  if (!stays_away) return shard_.engine_io_.close(c.engine, reason);
   sio::Outgoing packet;
   packet.type = sio::PacketType::disconnect;
-  packet.nsp = socket.nsp;
+  packet.nsp = socket.nsp();
   send(id, c, packet);
 }
 

@@ -1,6 +1,10 @@
 #pragma once
 // Socket.IO protocol 5: each socket (a namespace of one Engine.IO session) is a connection without a descriptor, seen through a view.
 
+#include <absl/container/flat_hash_map.h>
+
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,31 +33,44 @@ struct SocketIoSocket final : Speaks {
     std::string data;                          // its request, an object
   };
 
-  static constexpr std::size_t pid_characters = 24;  // 124 bits
+  /// Characters of an id, in place.
+  template <std::size_t characters>
+  struct Id {
+    static constexpr std::size_t size = characters;
+    std::array<char, characters> text{};
+    [[nodiscard]] bool empty() const { return text[0] == '\0'; }
+    [[nodiscard]] std::string_view view() const {
+      return empty() ? std::string_view{} : std::string_view(text.data(), characters);
+    }
+    /// Of another length: none.
+    void assign(std::string_view from) {
+      text = {};
+      if (from.size() == characters) std::ranges::copy(from, text.begin());
+    }
+  };
 
   /// Of no use any more once the client has been told that it is connected.
   struct Connecting {
     bool token_missing = false;
     std::uint16_t joins_left = 0, joins_done = 0;
     Fault join_fault;
-    std::unique_ptr<protocol::Join> recovery;         // what it held before and where it was
-    std::string kept_sid, kept_pid;                   // of `recovery`
-    std::string position;                             // offset string that follows CONNECT; empty: none
-    std::vector<protocol::socketio::Packet> early;    // came before its joins were under way; bounded as frames that wait are
+    std::unique_ptr<protocol::Join> recovery;       // what it held before and where it was
+    std::string kept_sid, kept_pid;                 // of `recovery`
+    std::string position;                           // offset string that follows CONNECT; empty: none
+    std::vector<protocol::socketio::Packet> early;  // came before its joins were under way; bounded as frames that wait are
     std::size_t early_bytes = 0;
   };
 
-  ConnectionId engine;
-  std::string nsp, sid;
-  std::string pid;  // empty: no recovery
-  std::shared_ptr<const protocol::View> view;
-  std::shared_ptr<const auth::ClaimRules> claims;
-  std::unique_ptr<Connecting> connecting = std::make_unique<Connecting>();  // null: connected
-  bool joining = false;                                                     // it is known who it is: its joins are under way, or done
+  Id<20> sid;
+  Id<24> pid;            // 124 bits; empty: no recovery
+  bool joining = false;  // it is known who it is: its joins are under way, or done
   bool gate_open = false;
-  std::int64_t requests = 0;  // numbers given
+  const protocol::View* view = nullptr;  // owned by the connection's form
+  [[nodiscard]] const std::string& nsp() const { return view->socketio_namespace; }
+  std::unique_ptr<Connecting> connecting = std::make_unique<Connecting>();  // owned; null: connected
+  std::int64_t requests = 0;                                                // numbers given
   [[nodiscard]] bool is_connected() const { return connecting == nullptr; }
-  std::vector<Waiting> waiting;
+  std::unique_ptr<std::vector<Waiting>> waiting;  // owned; null: none, as for most connections for hours
 };
 
 class SocketIoWire final : public Wire {
@@ -112,7 +129,8 @@ class SocketIoWire final : public Wire {
   void answer(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view data,
               std::span<const std::string> attachments = {});
   void answer_fault(ConnectionId id, Connection& c, const Waiting& waiting, const Fault& fault);
-  [[nodiscard]] static protocol::socketio::Outgoing event_packet(const Connection& c, std::string_view event, std::string_view first,
+  [[nodiscard]] static protocol::socketio::Outgoing event_packet(const Connection& c, std::string_view event,
+                                                                 std::string_view first,
                                                                  std::span<const std::string> attachments);
   [[nodiscard]] static protocol::socketio::Outgoing ack_packet(const Connection& c, std::uint64_t ack, std::string_view first,
                                                                std::span<const std::string> attachments);
@@ -122,7 +140,8 @@ class SocketIoWire final : public Wire {
   void say(ConnectionId session, const protocol::socketio::Outgoing& packet);
   [[nodiscard]] static std::optional<Waiting> take_waiting(SocketIoSocket& socket, std::optional<std::int64_t> request);
   void ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command);
-  [[nodiscard]] std::shared_ptr<const protocol::View> view_of(const EngineHandshake& handshake, std::string_view nsp);
+  [[nodiscard]] std::shared_ptr<const protocol::View> view_of(const EngineEntrance& entrance, std::string_view nsp);
+  [[nodiscard]] Connection* socket_of(const EngineSession& s, std::string_view nsp, ConnectionId& id);
   void append_packet(std::string& out, const protocol::socketio::Outgoing& packet) const;
   [[nodiscard]] protocol::socketio::Parser parser() const;
   [[nodiscard]] std::string_view last_argument(const protocol::Shown& shown) const;

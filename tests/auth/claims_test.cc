@@ -85,10 +85,10 @@ TEST_F(Claims, RolesAreAListOrOneStringSortedAndUniqueAndAnyTextIsOne) {
   auto roles = [&](const char* json) {
     return read(std::string(R"({"userId":"u1","tenantId":"t1","roles":)") + json + "}")->roles;
   };
-  EXPECT_EQ(roles(R"(["b","a","b",""])"), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(roles(R"("admin")"), std::vector<std::string>{"admin"});
-  EXPECT_EQ(roles(R"("")"), std::vector<std::string>{});
-  EXPECT_EQ(roles(R"(["not an id: ok"])"), std::vector<std::string>{"not an id: ok"});
+  EXPECT_EQ(roles(R"(["b","a","b",""])"), (Roles{"a", "b"}));
+  EXPECT_EQ(roles(R"("admin")"), Roles{"admin"});
+  EXPECT_EQ(roles(R"("")"), Roles{});
+  EXPECT_EQ(roles(R"(["not an id: ok"])"), Roles{"not an id: ok"});
   for (const char* json : {"7", "{}", "true", R"(["a",7])", R"([["a"]])"}) {
     expect_refused(std::string(R"({"userId":"u1","tenantId":"t1","roles":)") + json + "}", "roles");
   }

@@ -14,7 +14,7 @@ void expect_identity(const std::expected<Identity, Refusal>& identity, const cha
   EXPECT_EQ(identity->user_id, "u-1");
   EXPECT_EQ(identity->tenant_id, "t-1");
   EXPECT_EQ(identity->organization_id, "o-1");
-  EXPECT_EQ(identity->roles, (std::vector<std::string>{"admin", "operator"}));
+  EXPECT_EQ(identity->roles, (Roles{"admin", "operator"}));
   EXPECT_EQ(identity->expires_ms, 4'102'444'800'000);
 }
 

@@ -17,7 +17,7 @@ TEST(TokenSigner, AUsersTokenVerifiesAndExpiresWhenItWasToldTo) {
   EXPECT_EQ(identity->user_id, "u1");
   EXPECT_EQ(identity->tenant_id, "t1");
   EXPECT_EQ(identity->organization_id, "o1");
-  EXPECT_EQ(identity->roles, (std::vector<std::string>{"admin", "viewer"}));
+  EXPECT_EQ(identity->roles, (Roles{"admin", "viewer"}));
   EXPECT_EQ(identity->expires_ms, wall + 60'000);
 }
 

@@ -27,7 +27,7 @@ TEST(TokenVerifier, AnIdentityIsWhatTheTokenSaidWithTheHashOfItsSignedPart) {
   EXPECT_EQ(identity->user_id, "u1");
   EXPECT_EQ(identity->tenant_id, "t1");
   EXPECT_EQ(identity->organization_id, "o1");
-  EXPECT_EQ(identity->roles, std::vector<std::string>{"operator"});
+  EXPECT_EQ(identity->roles, Roles{"operator"});
   EXPECT_EQ(identity->expires_ms, 1'767'229'200'000);
   EXPECT_FALSE(identity->anonymous);
   EXPECT_EQ(hash_of(*identity), hash_token(token));

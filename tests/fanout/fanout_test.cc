@@ -18,6 +18,7 @@ struct Peers final : Renderer, Wishes, Sink {
   std::map<std::uint32_t, std::size_t> takes;  // what a socket takes of the next block; absent: all
   std::map<std::uint32_t, std::string> rest;   // of an entry that was begun
   std::vector<std::string> served_ids;
+  std::set<const char*> blocks;                // what lanes were given parts of
   protocol::FilterVocabulary words;
   protocol::Wish everything, incidents, every_second;
   Fanout* fanout = nullptr;
@@ -30,7 +31,9 @@ struct Peers final : Renderer, Wishes, Sink {
     filter.every_ms = 1'000;
     every_second.filters = {filter};
   }
-  bool excepted(std::uint32_t slot, const Publication& p) override { return std::ranges::find(p.except, std::to_string(slot)) != p.except.end(); }
+  bool excepted(std::uint32_t slot, const Publication& p) override {
+    return std::ranges::find(p.except, std::to_string(slot)) != p.except.end();
+  }
   void append_publication(std::string& out, std::uint16_t form, const Publication& p, std::string_view room) override {
     out += p.id + (form == 0 ? "@" : "#") + std::string(room) + ' ';
   }
@@ -54,6 +57,7 @@ struct Peers final : Renderer, Wishes, Sink {
     got[slot] += block.bytes().substr(begin, end - begin);
   }
   void push(std::uint32_t slot, NamespaceId, session::Entry entry) override {
+    blocks.insert(entry.block.bytes().data());
     got[slot] += entry.kind == session::Entry::Kind::gap ? std::string("gap ")
                                                          : std::string(entry.block.bytes().substr(entry.begin, entry.size));
   }
@@ -93,6 +97,51 @@ struct World {
     }
   }
 };
+
+TEST(Fanout, ClassesThatLetTheSameThroughShareOneBlock) {
+  World w;
+  w.join(1, "r");
+  w.join(2, "r", {1, 0});
+  w.join(3, "r", {0, 1});
+  w.peers.takes = {{1, 0}, {2, 0}, {3, 0}};
+  w.publish("a", {"r"});
+  w.publish("b", {"r"});
+  w.run();
+  EXPECT_EQ(w.peers.got[1], "a@r b@r ");
+  EXPECT_EQ(w.peers.got[2], "a@r b@r ");
+  EXPECT_EQ(w.peers.got[3], "a#r b#r ");
+  EXPECT_EQ(w.peers.blocks.size(), 2U) << "one for each form";
+}
+
+TEST(Fanout, ClassesThatPartGoOnByThemselves) {
+  World w;
+  w.join(1, "r");
+  w.join(2, "r", {1, 0});
+  w.join(3, "r", {1, 1});
+  w.join(4, "r", {0, 1});
+  auto other = [&](const char* id) {
+    auto publication = std::make_shared<Publication>(*w.event(id, {"r"}));
+    publication->event = "status";
+    w.fanout.publish(*w.stream, publication, w.now);
+  };
+  other("a");
+  w.publish("b", {"r"});
+  other("c");
+  w.publish("d", {"r"});
+  w.run();
+  EXPECT_EQ(w.peers.got[1], "a@r b@r c@r d@r ");
+  EXPECT_EQ(w.peers.got[2], "b@r d@r ");
+  EXPECT_EQ(w.peers.got[3], "b#r d#r ");
+  EXPECT_EQ(w.peers.got[4], "a#r b#r c#r d#r ");
+  w.peers.got.clear();
+  w.publish("e", {"r"});
+  other("f");
+  w.publish("g", {"r"});
+  w.run();
+  EXPECT_EQ(w.peers.got[1], "e@r f@r g@r ");
+  EXPECT_EQ(w.peers.got[2], "e@r g@r ");
+  EXPECT_EQ(w.peers.got[3], "e#r g#r ");
+}
 
 TEST(Fanout, OneRenderingServesEveryMemberOfAClass) {
   World w;
@@ -176,8 +225,8 @@ TEST(Fanout, MembersWhoJoinOrLeaveAtAnyBoundaryOfSlicesGetWhatIsTheirs) {
         w.publish("b", {"r"});
         w.run(slice);
         for (std::uint32_t slot = 1; slot <= members; ++slot) {
-          if (slot != leaver)
-            EXPECT_EQ(w.peers.got[slot], "a@r b@r ") << "slice " << slice << " boundary " << boundary << " leaver " << leaver;
+          if (slot == leaver) continue;
+          EXPECT_EQ(w.peers.got[slot], "a@r b@r ") << "slice " << slice << " boundary " << boundary << " leaver " << leaver;
         }
         EXPECT_EQ(w.peers.got[leaver], before);
         EXPECT_EQ(w.peers.got[100], "b@r ") << "what was published before it joined is not for it";

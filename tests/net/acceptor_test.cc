@@ -88,10 +88,10 @@ TEST(Acceptor, Ipv6ListenersTakeIpv4PeersAndShowThemAsSuch) {
   EXPECT_NE(driver.acceptor->address().port(), 0);
   Peer v6(Address::parse("::1", driver.acceptor->address().port()).value());
   ASSERT_TRUE(driver.until([&] { return driver.accepted == 1; }));
-  EXPECT_EQ(driver.last_peer.ip(), "::1");
+  EXPECT_EQ(driver.last_peer.ip().text(), "::1");
   Peer v4(Address::parse("127.0.0.1", driver.acceptor->address().port()).value());
   ASSERT_TRUE(driver.until([&] { return driver.accepted == 2; }));
-  EXPECT_EQ(driver.last_peer.ip(), "127.0.0.1");
+  EXPECT_EQ(driver.last_peer.ip().text(), "127.0.0.1");
 }
 
 TEST(Acceptor, AnAddressThatCannotBeUsedIsNamedInTheError) {

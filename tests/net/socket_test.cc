@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/uio.h>
+#include <map>
 
 #include <algorithm>
 
@@ -202,9 +203,27 @@ TEST(Sockets, ASlotIsFreeFromTheBeginOfItsClosedCallback) {
   ASSERT_TRUE(driver.until([&] { return driver.bytes(0) == "second"; }));
 }
 
+TEST(Sockets, WhoSendsMuchIsReadOnInTheSameTurnButNotForEver) {
+  Sockets::Options options;
+  options.receive_bytes = 1024;
+  options.turn_bytes = 8 * 1024;
+  Driver driver(options);
+  driver.listen();
+  auto greedy = driver.connect_peer(0);
+  const std::string much = pattern(20 * 1024);
+  ASSERT_EQ(greedy->send(much), much.size());
+  std::map<int, std::size_t> bytes_of_turn;
+  driver.bytes_hook = [&](std::uint32_t, std::string_view view) { bytes_of_turn[driver.turns] += view.size(); };
+  ASSERT_TRUE(driver.until([&] { return driver.bytes(0).size() == much.size(); }));
+  EXPECT_TRUE(driver.bytes(0) == much);
+  EXPECT_EQ(bytes_of_turn.begin()->second, 8 * 1024U);
+  for (const auto& [turn, bytes] : bytes_of_turn) EXPECT_LE(bytes, 8 * 1024U) << "turn " << turn;
+}
+
 TEST(Sockets, AFullReceiveBufferIsContinuedInTheNextTurnSoThatOthersGetTheirs) {
   Sockets::Options options;
   options.receive_bytes = 1024;
+  options.turn_bytes = 1024;
   Driver driver(options);
   driver.listen();
   auto greedy = driver.connect_peer(0);

@@ -2,16 +2,31 @@
 
 #include "sim/world.h"
 
+#include <cstring>
+
 #include "broker/memory/message.h"
 
 namespace sparc::sim {
+
+namespace {
+
+/// Sessions have names; the server knows where each comes from by an address of its own.
+IpAddress address_of(const std::string& name) {
+  IpAddress out;
+  out.bytes[0] = 0xfd;
+  const std::uint64_t hash = std::hash<std::string>{}(name);
+  std::memcpy(out.bytes.data() + 8, &hash, sizeof hash);
+  return out;
+}
+
+}  // namespace
 
 std::shared_ptr<Link> World::dial(const std::string& address) {
   const auto index = static_cast<std::uint16_t>(random_.below(nodes_.size()));
   Node& node = *nodes_[index];
   node.shard->set_now(now_);
   shard::Peer peer;
-  peer.address = address;
+  peer.address = address_of(address);
   peer.exempt = true;
   const auto id = node.shard->on_open(std::move(peer));
   if (!id) {
@@ -29,7 +44,7 @@ std::shared_ptr<Link> World::dial(const std::string& address) {
 }
 
 std::string World::end_of(const std::string& address) const {
-  const auto found = ends_.find(address);
+  const auto found = ends_.find(address_of(address).text());
   return found == ends_.end() ? std::string() : found->second;
 }
 
@@ -141,7 +156,7 @@ void World::kick(SocketIoClient& client) {
   shard.set_now(now_);
   std::vector<std::string> ids;
   shard.for_each_client([&](const shard::ClientInfo& info) {
-    if (info.address == client.engine()->address()) ids.push_back(info.id);
+    if (info.address == address_of(client.engine()->address()).text()) ids.push_back(info.id);
   });
   if (ids.empty()) return;
   const bool by_packet = chance(2);

@@ -81,9 +81,10 @@ void HomePart::run(std::uint16_t from, DirectoryRequest& request) {
 
 void HomePart::run(std::uint16_t from, RecordRequest& request) {
   if (request.act == RecordRequest::Act::keep) {
-    return records_.keep(std::move(request.key), std::move(request.value), now_.monotonic_ms + request.ttl_ms);
+    return records_.keep(request.key, request.value, now_.monotonic_ms + request.ttl_ms);
   }
-  if (request.ticket != 0) out_.answer(from, nullptr, {RecordAnswer{request.ticket, records_.take(request.key, now_.monotonic_ms)}});
+  if (request.ticket != 0)
+    out_.answer(from, nullptr, {RecordAnswer{request.ticket, records_.take(request.key, now_.monotonic_ms)}});
 }
 
 void HomePart::run(std::uint16_t from, PointsRequest& request) {

@@ -44,8 +44,8 @@ std::string MemoryBroker::snapshot(Now now) {
     door->part_.streams().for_each_image([&](const StreamImage& image) { writer.add(image); });
   }
   for (auto& door : doors_) {
-    door->part_.records().for_each([&](const std::string& key, const std::string& value, std::int64_t expires_ms) {
-      if (expires_ms > now.monotonic_ms) writer.add({key, value, expires_ms - now.monotonic_ms});
+    door->part_.records().for_each([&](std::string_view key, std::string_view value, std::int64_t expires_ms) {
+      if (expires_ms > now.monotonic_ms) writer.add({std::string(key), std::string(value), expires_ms - now.monotonic_ms});
     });
   }
   return writer.finish();
@@ -67,7 +67,8 @@ Result<MemoryBroker::Restored> MemoryBroker::restore(std::string_view snapshot, 
   for (RecordImage& record : read->records) {
     const std::uint16_t home = home_of_text(record.key, record_kind, doors_.size());
     if (record.left_ms > since_ms) {
-      doors_[home]->part_.records().keep(std::move(record.key), std::move(record.value), now.monotonic_ms + record.left_ms - since_ms);
+      doors_[home]->part_.records().keep(std::move(record.key), std::move(record.value),
+                                         now.monotonic_ms + record.left_ms - since_ms);
     }
   }
   for (auto& door : doors_) restored.entries += door->part_.streams().counters().entries;
@@ -175,7 +176,9 @@ void MemoryBroker::Door::keep_record(std::string_view key, std::string_view valu
 
 void MemoryBroker::Door::take_record(Ticket ticket, std::string_view key) {
   if (ticket == 0) return;
-  if (!away()) return request(home_of_text(key, record_kind, outboxes_.size()), RecordRequest{RecordRequest::Act::take, ticket, std::string(key), {}, 0});
+  if (!away())
+    return request(home_of_text(key, record_kind, outboxes_.size()),
+                   RecordRequest{RecordRequest::Act::take, ticket, std::string(key), {}, 0});
   answer_here({RecordAnswer{ticket, std::nullopt}});
   deliver();
 }
@@ -209,7 +212,13 @@ bool MemoryBroker::Door::flush() {
 }
 
 MemoryBroker::Door::Counters MemoryBroker::Door::counters() const {
-  Counters out{part_.streams().counters(), part_.directory().counters(), part_.records().counters(), 0, refused_, part_.buckets().unbounded_grants(), 0};
+  Counters out{part_.streams().counters(),
+               part_.directory().counters(),
+               part_.records().counters(),
+               0,
+               refused_,
+               part_.buckets().unbounded_grants(),
+               0};
   for (const Outbox& outbox : outboxes_) {
     out.publications_lost += outbox.lost();
     out.waiting += outbox.waiting();

@@ -33,13 +33,7 @@ bool is_octet_stream(std::string_view content_type) {
 }  // namespace
 
 Engine::Engine(Transport transport, const EngineSettings& settings, std::int64_t now_ms)
-    : transport_(transport),
-      settings_(settings),
-      ping_due_(now_ms + settings.ping_interval_ms),
-      pong_due_(never),
-      probe_due_(never),
-      noop_due_(never),
-      close_due_(never) {}
+    : transport_(transport), settings_(&settings), ping_due_(now_ms + settings.ping_interval_ms), pong_due_(never) {}
 
 bool Engine::refuse(PollId poll) {
   if (closed_) {
@@ -52,17 +46,17 @@ bool Engine::refuse(PollId poll) {
 
 void Engine::on_get(PollId poll) {
   if (refuse(poll)) return;
-  if (poll_) {
+  if (writable()) {
     actions_.emplace_back(empty_answer(poll, 400));
     return finish(transport_error, close_packet);
   }
   poll_ = poll;
-  if (closing_) finish(close_reason_, close_packet);
+  if (closing_) finish(closing_->reason, close_packet);
 }
 
 void Engine::on_post(PollId poll, std::string_view content_type, std::string_view body) {
   if (refuse(poll)) return;
-  if (body.size() > settings_.max_payload_bytes) {
+  if (body.size() > settings_->max_payload_bytes) {
     actions_.emplace_back(empty_answer(poll, 413));
     return;
   }
@@ -89,7 +83,7 @@ void Engine::fail_post(PollId poll) {
 
 void Engine::on_poll_aborted(PollId poll) {
   if (closed_ || poll_ != poll) return;
-  poll_.reset();
+  poll_ = no_poll;
   finish(transport_error, close_packet);
 }
 
@@ -110,24 +104,22 @@ std::string_view Engine::take(EnginePacket packet) {
 }
 
 bool Engine::on_probe_opened(std::int64_t now_ms) {
-  if (closed_ || closing_ || transport_ == Transport::websocket || probe_ != Probe::none) return false;
-  probe_ = Probe::opened;
-  probe_due_ = now_ms + settings_.upgrade_timeout_ms;
-  noop_due_ = now_ms;
+  if (closed_ || closing_ || transport_ == Transport::websocket || probe_) return false;
+  probe_ = std::make_unique<Probe>(false, now_ms + settings_->upgrade_timeout_ms, now_ms);
   return true;
 }
 
 void Engine::on_probe_text(std::string_view text) {
   if (transport_ == Transport::websocket) return on_text(text);  // came with the packet that upgraded
-  if (closed_ || probe_ == Probe::none) return;
+  if (closed_ || !probe_) return;
   const auto packet = read_engine_packet(text);
   if (packet && packet->type == EngineType::ping && packet->data == "probe") {
-    probe_ = Probe::confirmed;
+    probe_->confirmed = true;
     actions_.emplace_back(SendToProbe{"3probe"});
   } else if (packet && packet->type == EngineType::upgrade) {
     // A client that keeps to the protocol has no poll left; another one is sent home.
-    if (poll_) answer_poll(noop_packet);
-    probe_ = Probe::none;
+    if (writable()) answer_poll(noop_packet);
+    probe_.reset();
     transport_ = Transport::websocket;
     actions_.emplace_back(Upgraded{});
   } else {
@@ -137,12 +129,12 @@ void Engine::on_probe_text(std::string_view text) {
 
 void Engine::on_probe_closed() {
   if (transport_ == Transport::websocket) return on_websocket_closed();
-  probe_ = Probe::none;
+  probe_.reset();
 }
 
 void Engine::drop_probe() {
-  if (probe_ == Probe::none) return;
-  probe_ = Probe::none;
+  if (!probe_) return;
+  probe_.reset();
   actions_.emplace_back(CloseProbe{});
 }
 
@@ -165,39 +157,37 @@ void Engine::on_websocket_closed() {
 void Engine::on_time(std::int64_t now_ms) {
   if (closed_) return;
   if (closing_) {
-    if (now_ms >= close_due_) finish(close_reason_, {});
+    if (now_ms >= closing_->due_ms) finish(closing_->reason, {});
     return;
   }
   if (now_ms >= pong_due_) return finish("ping timeout", close_packet);
   if (pong_due_ == never && now_ms >= ping_due_) {
     actions_.emplace_back(SendPing{});
     // Counted from when it was due: a turn that is late lengthens nothing, but takes no more than a quarter of the peer's time.
-    const std::int64_t due = std::max(ping_due_, now_ms - settings_.ping_timeout_ms / 4);
-    ping_due_ = due + settings_.ping_interval_ms;
-    pong_due_ = due + settings_.ping_timeout_ms;
+    const std::int64_t due = std::max(ping_due_, now_ms - settings_->ping_timeout_ms / 4);
+    ping_due_ = due + settings_->ping_interval_ms;
+    pong_due_ = due + settings_->ping_timeout_ms;
   }
-  if (probe_ == Probe::none) return;
-  if (now_ms >= probe_due_) return drop_probe();
-  if (probe_ == Probe::confirmed && poll_ && now_ms >= noop_due_) {
+  if (!probe_) return;
+  if (now_ms >= probe_->due_ms) return drop_probe();
+  if (probe_->confirmed && writable() && now_ms >= probe_->noop_ms) {
     answer_poll(noop_packet);
-    noop_due_ = now_ms + noop_interval_ms;
+    probe_->noop_ms = now_ms + noop_interval_ms;
   }
 }
 
 std::int64_t Engine::deadline() const {
   if (closed_) return never;
-  if (closing_) return close_due_;
+  if (closing_) return closing_->due_ms;
   std::int64_t due = pong_due_ == never ? ping_due_ : pong_due_;
-  if (probe_ != Probe::none) due = std::min(due, probe_due_);
-  if (probe_ == Probe::confirmed && poll_) due = std::min(due, noop_due_);
+  if (probe_) due = std::min(due, probe_->due_ms);
+  if (probe_ && probe_->confirmed && writable()) due = std::min(due, probe_->noop_ms);
   return due;
 }
 
-bool Engine::writable() const { return poll_.has_value(); }
-
 PollId Engine::take_poll() {
   assert(writable());
-  return *std::exchange(poll_, std::nullopt);
+  return std::exchange(poll_, no_poll);
 }
 
 void Engine::answer_poll(std::string_view packet) {
@@ -205,25 +195,23 @@ void Engine::answer_poll(std::string_view packet) {
 }
 
 void Engine::close(std::string_view reason, std::int64_t now_ms) {
-  if (!closing_) close_by(reason, now_ms + settings_.close_timeout_ms);
+  if (!closing_) close_by(reason, now_ms + settings_->close_timeout_ms);
 }
 
 void Engine::close_by(std::string_view reason, std::int64_t end_ms) {
   if (closed_) return;
   if (closing_) {
-    close_due_ = std::min(close_due_, end_ms);
+    closing_->due_ms = std::min(closing_->due_ms, end_ms);
     return;
   }
-  if (transport_ == Transport::websocket || poll_) return finish(reason, close_packet);
+  if (transport_ == Transport::websocket || writable()) return finish(reason, close_packet);
   drop_probe();
-  closing_ = true;
-  close_reason_ = reason;
-  close_due_ = end_ms;
+  closing_ = std::make_unique<Closing>(end_ms, std::string(reason));
 }
 
 void Engine::finish(std::string_view reason, std::string_view last_packet) {
-  std::string why(closing_ ? std::string_view(close_reason_) : reason);
-  if (poll_) answer_poll(last_packet);
+  std::string why(closing_ ? std::string_view(closing_->reason) : reason);
+  if (writable()) answer_poll(last_packet);
   drop_probe();
   closed_ = true;
   actions_.emplace_back(EngineClosed{std::move(why)});

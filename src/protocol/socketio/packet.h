@@ -28,8 +28,8 @@ struct Packet {
 };
 
 struct DecoderLimits {
-  std::size_t attachments_max = 10;
-  std::size_t bytes_max = 1'000'000;  // of a packet with its attachments
+  std::uint16_t attachments_max = 10;
+  std::uint32_t bytes_max = 1'000'000;  // of a packet with its attachments
 };
 
 /// Messages to packets. Keeps a packet whose attachments are still to come.
@@ -40,20 +40,20 @@ class PacketDecoder {
  public:
   using Decoded = std::expected<std::optional<Packet>, std::string>;  // nothing: attachments are still to come
 
-  PacketDecoder(Parser parser, const DecoderLimits& limits) : parser_(parser), limits_(limits) {}
+  PacketDecoder(Parser parser, const DecoderLimits& limits) : limits_(limits), parser_(parser) {}
   /// Engine.IO message in a text frame, without its `4`.
   [[nodiscard]] Decoded text(std::string_view message);
   [[nodiscard]] Decoded binary(std::string_view message);
 
  private:
-  Parser parser_;
-  DecoderLimits limits_;
   struct Partial {
     Packet packet;
     std::size_t expected = 0;  // attachments
     std::size_t bytes = 0;
   };
-  std::unique_ptr<Partial> partial_;  // rare, and every connection has a decoder
+  std::unique_ptr<Partial> partial_;  // owned; rare, and every connection has a decoder
+  DecoderLimits limits_;
+  Parser parser_;
 };
 
 /// The parts of an event's array.

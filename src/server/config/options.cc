@@ -141,7 +141,7 @@ Fields older_clients() {
       field<&Config::socketio, &IO::max_payload_bytes>("socketio.max_payload_bytes",
                                                        "One packet with its attachments, and a poll's body.")
           .in("bytes")
-          .at_least(1),
+          .between(1, 1'073'741'824),
       field<&Config::socketio, &IO::parser>("socketio.parser", "`msgpack`: of clients that use `socket.io-msgpack-parser`."),
       field<&Config::socketio, &IO::recovery_ms>(
           "socketio.recovery_ms", "How long a client may be away and get what it missed; 0: connection state recovery is off.")

@@ -37,7 +37,8 @@ Fields limits() {
           .at_least(1)
           .variable("WEBSOCKET_MAX_PAYLOAD_SIZE"),
       limit<&Limits::message_fragments_max>("message_fragments_max", "WebSocket frames of one message.").at_least(1),
-      limit<&Limits::message_frames_max>("message_frames_max", "Protocol frames of one message, where it is an array.").at_least(1),
+      limit<&Limits::message_frames_max>("message_frames_max", "Protocol frames of one message, where it is an array.")
+          .at_least(1),
       limit<&Limits::auth_ms>("auth_ms", "From the upgrade to the `auth` frame.").in("milliseconds").at_least(1),
       limit<&Limits::close_ms>("close_ms", "From our close frame to the peer's.").in("milliseconds").at_least(1),
       limit<&Limits::token_bytes_max>("token_bytes_max", "A token; a longer one is `UNAUTHENTICATED`.")
@@ -45,8 +46,8 @@ Fields limits() {
           .between(256, 16'384),
       limit<&Limits::token_cache_entries_max>("token_cache_entries_max",
                                               "Identities of public-key tokens that one thread remembers; 0: none."),
-      limit<&Limits::revoked_tokens_max>(
-          "revoked_tokens_max", "Revoked tokens of a node; above it the one that expires soonest is accepted again.")
+      limit<&Limits::revoked_tokens_max>("revoked_tokens_max",
+                                         "Revoked tokens of a node; above it the one that expires soonest is accepted again.")
           .at_least(1),
       limit<&Limits::connection_namespaces_max>("connection_namespaces_max", "Namespaces that one connection may join.")
           .at_least(1),
@@ -66,7 +67,7 @@ Fields limits() {
       limit<&Limits::room_name_bytes_max>("room_name_bytes_max", "A room's name.").in("bytes").at_least(1),
       limit<&Limits::event_name_bytes_max>("event_name_bytes_max", "An event's name.").in("bytes").at_least(1),
       limit<&Limits::connections_max>("connections_max", "Connections of a node; 0: as many as descriptors allow."),
-      limit<&Limits::engine_sessions_max>("engine_sessions_max", "Engine.IO sessions of one shard."),
+      limit<&Limits::engine_sessions_max>("engine_sessions_max", "Engine.IO sessions of one shard.").between(0, 16'777'216),
       limit<&Limits::tenant_connections_max>("tenant_connections_max", "Connections of a tenant; 0: unlimited."),
       limit<&Limits::address_handshakes>("address_handshakes",
                                          "Handshakes per source address; loopback and `trusted_proxies` are exempt."),

@@ -10,6 +10,8 @@
 namespace sparc::protocol::socketio {
 namespace {
 
+constexpr EngineSettings settings;
+
 using ::testing::ElementsAre;
 
 std::string fault(std::string_view message) {
@@ -28,7 +30,7 @@ TEST(Advisories, Cve202036048HugeAndManyPacketPayloadsAreReadOnce) {
   EXPECT_EQ(read_payload(repeated("4\x1e", 499'999) + "4")->size(), 500'000U);
   EXPECT_FALSE(read_payload(repeated("\x1e", 1'000'000)));
   EXPECT_EQ(read_payload("4" + std::string(999'999, '1'))->size(), 1U);
-  Engine engine(Engine::Transport::polling, {}, 0);
+  Engine engine(Engine::Transport::polling, settings, 0);
   engine.on_post(1, "text/plain", "4" + std::string(1'000'000, 'a'));
   EXPECT_THAT(actions(engine), ElementsAre("answer 1: 413"));
 }
@@ -44,7 +46,7 @@ TEST(Advisories, Cve202036049LongHeadersOfPacketsAreReadOnce) {
 
 TEST(Advisories, Cve202221676BinaryWhereTextIsExpectedEndsOneSession) {
   // CVE-2022-21676: bytes that are no packet threw where nobody caught it.
-  Engine engine(Engine::Transport::websocket, {}, 0);
+  Engine engine(Engine::Transport::websocket, settings, 0);
   engine.on_binary(std::string("\0\x01\xff", 3));
   engine.on_text("");
   EXPECT_THAT(actions(engine), ElementsAre(std::string("binary \0\x01\xff", 10), "closed: parse error"));
@@ -63,7 +65,7 @@ TEST(Advisories, Cve20222421APlaceholderNamesNoMethod) {
 
 TEST(Advisories, Cve202241940ASessionThatEndedIsLeftAlone) {
   // CVE-2022-41940: what was written to a connection that had gone threw.
-  Engine engine(Engine::Transport::polling, {}, 0);
+  Engine engine(Engine::Transport::polling, settings, 0);
   engine.on_get(1);
   engine.on_poll_aborted(1);
   EXPECT_FALSE(engine.writable());
@@ -74,7 +76,7 @@ TEST(Advisories, Cve202241940ASessionThatEndedIsLeftAlone) {
 
 TEST(Advisories, Cve202331125ARequestBehindTheUpgradeEndsNothing) {
   // CVE-2023-31125: a request whose session was not what the code expected threw.
-  Engine engine(Engine::Transport::polling, {}, 0);
+  Engine engine(Engine::Transport::polling, settings, 0);
   ASSERT_TRUE(engine.on_probe_opened(0));
   engine.on_probe_text("5");
   (void)engine.take_actions();
@@ -139,7 +141,7 @@ TEST(Advisories, DepthIsNoStack) {
 }
 
 TEST(Advisories, BytesInsideOfBase64AreNotText) {
-  Engine engine(Engine::Transport::polling, {}, 0);
+  Engine engine(Engine::Transport::polling, settings, 0);
   engine.on_post(1, "text/plain",
                  "b/w==\x1e"
                  "4ok");

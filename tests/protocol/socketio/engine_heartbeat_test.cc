@@ -64,7 +64,8 @@ TEST(Heartbeat, APongNobodyAskedForChangesNothing) {
 }
 
 TEST(Heartbeat, WhileAPongIsAwaitedNoFurtherPingIsSent) {
-  Engine engine(Engine::Transport::websocket, {.ping_interval_ms = 100, .ping_timeout_ms = 1000}, 0);
+  constexpr EngineSettings slow{.ping_interval_ms = 100, .ping_timeout_ms = 1000};
+  Engine engine(Engine::Transport::websocket, slow, 0);
   engine.on_time(100);
   engine.on_time(250);
   EXPECT_THAT(actions(engine), ElementsAre("ping"));

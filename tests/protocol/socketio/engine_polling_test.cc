@@ -12,7 +12,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 struct Polling : ::testing::Test {
-  Engine engine{Engine::Transport::polling, {}, 0};
+  const EngineSettings settings;
+  Engine engine{Engine::Transport::polling, settings, 0};
 };
 
 TEST_F(Polling, APollWaitsUntilThereIsSomethingToSay) {
@@ -75,7 +76,8 @@ TEST_F(Polling, AnOctetStreamIsRecognisedByItsTypeAlone) {
 }
 
 TEST(PollingPayload, WhatIsTooLargeIsRefusedAndTheSessionStays) {
-  Engine engine(Engine::Transport::polling, {.max_payload_bytes = 5}, 0);
+  constexpr EngineSettings small{.max_payload_bytes = 5};
+  Engine engine(Engine::Transport::polling, small, 0);
   engine.on_post(1, "", "4abcde");
   EXPECT_THAT(actions(engine), ElementsAre("answer 1: 413"));
   engine.on_post(2, "", "4abcd");

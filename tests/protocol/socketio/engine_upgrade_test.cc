@@ -10,7 +10,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 struct Upgrade : ::testing::Test {
-  Engine engine{Engine::Transport::polling, {}, 0};
+  const EngineSettings settings;
+  Engine engine{Engine::Transport::polling, settings, 0};
 };
 
 TEST_F(Upgrade, AProbeIsConfirmedAndThenTakesOver) {
