@@ -45,9 +45,17 @@ class Driver {
         break;
       case 5: advance(text.empty() ? 1 : std::int64_t{static_cast<std::uint8_t>(text[0])} * 500); break;
       case 6: ask(); break;
-      case 7: frame(R"({"type":"welcome","connectionId":"c","tenantId":"t","pingInterval":30000,"pingTimeout":5000,"maxPayload":4096})"); break;
-      case 8: frame(R"({"type":"reply","id":)" + std::to_string(text.size()) + R"(,"data":{"rooms":[],"position":{"epoch":"e","offset":1}}})"); break;
-      case 9: machine_.on_token(now_, text.empty() ? std::expected<std::string, std::string>(std::unexpected("none")) : "token"); break;
+      case 7:
+        frame(
+            R"({"type":"welcome","connectionId":"c","tenantId":"t","pingInterval":30000,"pingTimeout":5000,"maxPayload":4096})");
+        break;
+      case 8:
+        frame(R"({"type":"reply","id":)" + std::to_string(text.size()) +
+              R"(,"data":{"rooms":[],"position":{"epoch":"e","offset":1}}})");
+        break;
+      case 9:
+        machine_.on_token(now_, text.empty() ? std::expected<std::string, std::string>(std::unexpected("none")) : "token");
+        break;
       case 10: text.empty() ? machine_.reconnect(now_) : machine_.connect(now_); break;
       case 11: link_ = link_ > 1 && !text.empty() ? link_ - 1 : newest_; break;
     }

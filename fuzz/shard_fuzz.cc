@@ -54,7 +54,8 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
       ns.history = ns.name != "video";
       ns.lane = ns.history ? session::LanePolicy::catch_up : session::LanePolicy::drop_oldest;
       ns.lane_bytes_max = 2'000;
-      ns.events = {{"latest", {}, false, true, {"k"}, 0}, {"volatile", {}, true, false, {}, 0}, {"ttl", {}, false, false, {}, 50}};
+      ns.events = {
+          {"latest", {}, false, true, {"k"}, 0}, {"volatile", {}, true, false, {}, 0}, {"ttl", {}, false, false, {}, 50}};
       ns.vocabulary.fields = {{"k", {"k"}}};
       stores.namespaces.push_back({ns.name, ns.history, 20, 0, 0});
       settings->namespaces.push_back(std::move(ns));
@@ -65,8 +66,10 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
     (void)keys.add_secret(auth::KeyPurpose::service, secret);
     auth::PolicyConfig policy;
     policy.public_rooms = settings->public_rooms;
-    shard::Authority authority{keys.build(), std::make_shared<auth::ClaimRules>(), std::make_shared<auth::ApiKeys>(), *auth::Policy::make(std::move(policy))};
-    it = std::make_unique<shard::Shard>(settings, std::move(authority), shard::Shard::Parts{*this, memory->door(0), *this, entropy, "fuzz", 0, nullptr}, now);
+    shard::Authority authority{keys.build(), std::make_shared<auth::ClaimRules>(), std::make_shared<auth::ApiKeys>(),
+                               *auth::Policy::make(std::move(policy))};
+    it = std::make_unique<shard::Shard>(settings, std::move(authority),
+                                        shard::Shard::Parts{*this, memory->door(0), *this, entropy, "fuzz", 0, nullptr}, now);
     memory->door(0).set_listener(*it);
     memory->door(0).on_tick(now);
   }
@@ -81,8 +84,10 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
     takes[id->slot] = how % 4 == 0 ? 64 : 1'000'000;
     if (how % 5 == 4) return;  // the input speaks HTTP itself
     static const std::string token = auth::sign_hs256(secret, R"({"userId":"u","tenantId":"t","roles":["operator"]})");
-    static const std::string service = auth::sign_hs256(secret, R"({"sub":"s","aud":"sparc-service","scope":"publish read handle"})");
-    give(ids.size() - 1, "GET /ws?token=" + (how % 5 == 3 ? service : token) + " HTTP/1.1\r\nHost: f\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    static const std::string service =
+        auth::sign_hs256(secret, R"({"sub":"s","aud":"sparc-service","scope":"publish read handle"})");
+    give(ids.size() - 1, "GET /ws?token=" + (how % 5 == 3 ? service : token) +
+                             " HTTP/1.1\r\nHost: f\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
                              (how % 5 == 2 ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "") +
                              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
   }
@@ -132,7 +137,8 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
   void client_connected(const shard::ClientInfo&, NamespaceId) override {}
   void client_disconnected(const shard::ClientInfo&, NamespaceId, std::string_view) override {}
   void message_sent(NamespaceId, std::string_view) override {}
-  void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override {
+  void presence(StreamKey stream, std::string room,
+                std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override {
     done(it->presence_of(stream, room));
   }
   void access(const Access&, std::string_view) override {}
@@ -165,7 +171,8 @@ constexpr const char* requests[] = {
 void publish(Node& node, Input& input) {
   static constexpr const char* names[] = {"alerts", "monitoring", "video"};
   static constexpr const char* events[] = {"e", "latest", "volatile", "ttl"};
-  static const std::vector<std::string> rooms[] = {{"tenant:t"}, {"tenant:t/zone:1"}, {"tenant:t/zone:1", "tenant:t/user:u"}, {"system"}, {"user:u"}};
+  static const std::vector<std::string> rooms[] = {
+      {"tenant:t"}, {"tenant:t/zone:1"}, {"tenant:t/zone:1", "tenant:t/user:u"}, {"system"}, {"user:u"}};
   const std::uint8_t what = input.byte();
   shard::PublishRequest request;
   request.ns = names[what % 3];
@@ -228,6 +235,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   std::size_t rooms = 0;
   node.it->for_each_room([&](const shard::Shard::RoomInfo&) { ++rooms; });
-  if (rooms != 0 || node.it->connections() != 0 || node.it->counters().outbox_bytes.get() != 0 || node.it->counters().outage_queue.get() != 0) std::abort();
+  if (rooms != 0 || node.it->connections() != 0 || node.it->counters().outbox_bytes.get() != 0 ||
+      node.it->counters().outage_queue.get() != 0)
+    std::abort();
   return 0;
 }

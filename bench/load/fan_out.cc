@@ -53,11 +53,13 @@ class FanOut {
     book_.reset_counts();
     const std::uint32_t published_before = book_.published();
     const std::uint64_t reads_before = pool_.reads();
+    const std::uint64_t bytes_before = pool_.bytes_read();
     const std::uint64_t announced_before = pool_.announced();
     Meter meter(static_cast<int>(options_.number("pid")));
     load(options_.real("duration"));
     meter.stop();
-    report(meter, book_.published() - published_before, pool_.reads() - reads_before, pool_.announced() - announced_before);
+    report(meter, book_.published() - published_before, pool_.reads() - reads_before, pool_.bytes_read() - bytes_before,
+           pool_.announced() - announced_before);
   }
 
  private:
@@ -129,7 +131,7 @@ class FanOut {
     out_.clear();
   }
 
-  void report(const Meter& meter, std::uint32_t published, std::uint64_t reads, std::uint64_t announced) {
+  void report(const Meter& meter, std::uint32_t published, std::uint64_t reads, std::uint64_t bytes, std::uint64_t announced) {
     Report report;
     report.add("mode", options_.mode());
     report.add("subscribers", std::uint64_t{subscribers_});
@@ -139,6 +141,8 @@ class FanOut {
     report.add("announced", announced);
     report.add("messages_per_read",
                static_cast<double>(book_.received()) / static_cast<double>(std::max<std::uint64_t>(reads, 1)));
+    report.add("bytes_per_delivery",
+               static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(book_.received(), 1)));
     report.add("deliveries_per_s", static_cast<double>(book_.received()) / meter.elapsed_s());
     report.add("ns_per_delivery",
                static_cast<double>(meter.server_ns()) / static_cast<double>(std::max<std::uint64_t>(book_.received(), 1)));

@@ -140,6 +140,7 @@ void Pool::on_readable(std::uint32_t id) {
                                            : "the server closed a connection during the handshake");
     read_ns_ = now_ns();
     ++reads_;
+    bytes_read_ += static_cast<std::uint64_t>(got);
     const std::string_view bytes(buffer_.data(), kept + static_cast<std::size_t>(got));
     const std::size_t used = on_bytes(id, bytes);
     if (used < bytes.size()) {

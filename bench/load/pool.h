@@ -57,6 +57,7 @@ class Pool {
   [[nodiscard]] std::uint64_t read_ns() const { return read_ns_; }
   /// Reads that brought something, since the beginning.
   [[nodiscard]] std::uint64_t reads() const { return reads_; }
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
   /// For a message that the mode did not expect: answers pings, counts announced losses, ends the program for an error.
   void on_control(std::uint32_t client, std::string_view message);
   [[nodiscard]] std::uint64_t announced() const { return announced_; }
@@ -89,6 +90,7 @@ class Pool {
   std::uint32_t ready_ = 0;
   std::uint64_t read_ns_ = 0;
   std::uint64_t reads_ = 0;
+  std::uint64_t bytes_read_ = 0;
   std::uint64_t announced_ = 0;
   std::vector<Client> clients_;
   Polling polling_;

@@ -16,11 +16,8 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-constexpr EngineSettings hasty{.ping_interval_ms = 250,
-                               .ping_timeout_ms = 200,
-                               .upgrade_timeout_ms = 400,
-                               .close_timeout_ms = 300,
-                               .max_payload_bytes = 60};
+constexpr EngineSettings hasty{
+    .ping_interval_ms = 250, .ping_timeout_ms = 200, .upgrade_timeout_ms = 400, .close_timeout_ms = 300, .max_payload_bytes = 60};
 
 struct Driver {
   explicit Driver(Engine::Transport transport) : engine(transport, hasty, 0) {}

@@ -172,7 +172,8 @@ class Parser {
     CLI::App* tail = add("tail", "Watch a namespace as a client");
     tail->add_option("namespace", arguments_.ns, "alerts, …")->required();
     tail->add_option("--token", arguments_.token, "The token (see `token`)")->required()->envname("SPARC_TOKEN");
-    tail->add_option("--join", arguments_.rooms, "Rooms beside those of the token's identity, separated by commas")->delimiter(',');
+    tail->add_option("--join", arguments_.rooms, "Rooms beside those of the token's identity, separated by commas")
+        ->delimiter(',');
     tail->add_option("--url", arguments_.url, "ws:// or wss://; otherwise this machine, at the configured port");
     flags_.add_to(*tail, arguments_);
   }

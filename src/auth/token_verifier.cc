@@ -33,7 +33,8 @@ void TokenVerifier::set_keys(std::shared_ptr<const KeySet> keys) {
 }
 
 std::expected<TokenVerifier::Parts, Refusal> TokenVerifier::split(std::string_view token) const {
-  if (token.size() > bytes_max_) return refuse("The token is longer than " + std::to_string(bytes_max_) + " bytes (limits.token_bytes_max).");
+  if (token.size() > bytes_max_)
+    return refuse("The token is longer than " + std::to_string(bytes_max_) + " bytes (limits.token_bytes_max).");
   const std::size_t first = token.find('.');
   const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {

@@ -18,9 +18,9 @@ template <class T>
 class Mailbox {
  public:
   enum class Push : std::uint8_t {
-    queued,      // the receiver is awake or was already signalled
-    queued_wake, // the receiver may sleep: the sender wakes it, once per empty-to-non-empty change
-    full,        // nothing was stored; the sender keeps the item and decides what its loss means
+    queued,       // the receiver is awake or was already signalled
+    queued_wake,  // the receiver may sleep: the sender wakes it, once per empty-to-non-empty change
+    full,         // nothing was stored; the sender keeps the item and decides what its loss means
   };
 
   /// `capacity` items, rounded up to a power of two, at least 2.
@@ -71,9 +71,7 @@ class Mailbox {
   }
 
   /// Whether the receiver has something to take. Receiver's thread only.
-  [[nodiscard]] bool empty() const {
-    return cells_[head_ & mask_].sequence.load(std::memory_order_acquire) != head_ + 1;
-  }
+  [[nodiscard]] bool empty() const { return cells_[head_ & mask_].sequence.load(std::memory_order_acquire) != head_ + 1; }
   [[nodiscard]] std::size_t capacity() const { return mask_ + 1; }
 
  private:

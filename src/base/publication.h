@@ -35,17 +35,17 @@ struct Position {
 
 /// How an event travels, by configuration of its namespace and pattern, or as its publisher said.
 struct DeliveryPolicy {
-  bool history = true;          // false: never appended, carries no offset
-  bool is_volatile = false;     // dropped for a connection where anything waits
-  bool latest = false;          // only the newest per (room, event, key) matters; never appended
-  std::uint32_t ttl_ms = 0;     // 0: does not expire while it waits
+  bool history = true;       // false: never appended, carries no offset
+  bool is_volatile = false;  // dropped for a connection where anything waits
+  bool latest = false;       // only the newest per (room, event, key) matters; never appended
+  std::uint32_t ttl_ms = 0;  // 0: does not expire while it waits
 };
 
 /// Immutable once accepted by the broker, which fills `offset` and `epoch`. Shared between shards by shared_ptr.
 struct Publication {
   NamespaceId ns = 0;
-  std::string tenant;                    // empty: public rooms
-  std::vector<std::string> rooms;        // short names, at least one
+  std::string tenant;              // empty: public rooms
+  std::vector<std::string> rooms;  // short names, at least one
   std::string event;
   std::string data;                      // argument 0: valid JSON, byte for byte as its publisher wrote it
   std::string more_args;                 // further arguments: JSON texts joined by commas, without brackets; empty: none
@@ -53,12 +53,12 @@ struct Publication {
   std::string id;                        // publication id; unique within its stream
   std::int64_t timestamp_ms = 0;         // Unix milliseconds, when it was accepted
   DeliveryPolicy policy;
-  std::string latest_key;                // the payload's key where policy.latest; may be empty
-  std::vector<std::string> except;       // public ids of connections that do not get it
-  std::uint16_t timestamp_us = 0;        // of timestamp_ms: 0 to 999; on this node only, for the measure of its delay
-  std::uint64_t offset = 0;              // 0: not numbered
-  std::string epoch;                     // of the stream, where numbered
-  bool provisional = false;              // delivered while the broker is away; its number follows
+  std::string latest_key;           // the payload's key where policy.latest; may be empty
+  std::vector<std::string> except;  // public ids of connections that do not get it
+  std::uint16_t timestamp_us = 0;   // of timestamp_ms: 0 to 999; on this node only, for the measure of its delay
+  std::uint64_t offset = 0;         // 0: not numbered
+  std::string epoch;                // of the stream, where numbered
+  bool provisional = false;         // delivered while the broker is away; its number follows
 
   [[nodiscard]] std::size_t bytes() const {
     std::size_t size = sizeof(Publication) + tenant.size() + event.size() + data.size() + more_args.size() + id.size() + 64;

@@ -28,7 +28,8 @@ std::optional<Error> check_texts(const std::vector<std::string>& texts, std::str
   if (texts.size() > protocol::native::list_items_max) return bad_request("at most 1024 at once");
   for (const auto& text : texts) {
     if (protocol::plain_text(text, bytes_max)) continue;
-    return bad_request(std::string(what) + " must be 1 to " + std::to_string(bytes_max) + " bytes of UTF-8 without control characters");
+    return bad_request(std::string(what) + " must be 1 to " + std::to_string(bytes_max) +
+                       " bytes of UTF-8 without control characters");
   }
   return std::nullopt;
 }
@@ -206,7 +207,8 @@ std::future<Result<void>> WebSocketClient::set_topics(std::optional<std::vector<
   protocol::Subscribe choice;
   choice.topics.kind = protocol::Choice<std::string>::Kind::everything;
   if (topics) {
-    if (auto error = check_texts(*topics, "a topic", protocol::native::event_name_bytes_max)) return ready<void>(std::move(*error));
+    if (auto error = check_texts(*topics, "a topic", protocol::native::event_name_bytes_max))
+      return ready<void>(std::move(*error));
     choice.topics.kind = protocol::Choice<std::string>::Kind::list;
     choice.topics.items = std::move(*topics);
   }
@@ -267,19 +269,20 @@ void WebSocketClient::request(std::string event, std::string data, std::optional
   frame.event = std::move(event);
   frame.data = std::move(data);
   const std::int64_t timeout_ms = timeout ? timeout->count() : impl_->options.timeout_ms;
-  impl_->post(*core, [frame = std::move(frame), timeout_ms, error, on_reply = std::move(on_reply)](client::ClientCore& self) mutable {
-    auto reply = [to = self.weak_from_this(), on_reply = std::move(on_reply)](Result<std::string> answer) {
-      const auto alive = to.lock();
-      if (!alive) return;
-      alive->callbacks.call(client::CallbackQueue::Kind::other,
-                            [on_reply, answer = std::move(answer)](const client::Handlers&) { on_reply(answer); });
-    };
-    if (error) {
-      reply(std::unexpected(*error));
-    } else {
-      self.request(std::move(frame), timeout_ms, std::move(reply));
-    }
-  });
+  impl_->post(*core,
+              [frame = std::move(frame), timeout_ms, error, on_reply = std::move(on_reply)](client::ClientCore& self) mutable {
+                auto reply = [to = self.weak_from_this(), on_reply = std::move(on_reply)](Result<std::string> answer) {
+                  const auto alive = to.lock();
+                  if (!alive) return;
+                  alive->callbacks.call(client::CallbackQueue::Kind::other,
+                                        [on_reply, answer = std::move(answer)](const client::Handlers&) { on_reply(answer); });
+                };
+                if (error) {
+                  reply(std::unexpected(*error));
+                } else {
+                  self.request(std::move(frame), timeout_ms, std::move(reply));
+                }
+              });
 }
 
 bool WebSocketClient::is_connected() const { return get_state() == ClientState::connected; }

@@ -271,9 +271,10 @@ void ClientCore::on_late() {
 }
 
 void ClientCore::tell_disconnected(std::uint16_t code, const std::string& reason, bool will_reconnect) {
-  callbacks.call(CallbackQueue::Kind::other, [told = websocket::Disconnected{code, reason, will_reconnect}](const Handlers& handlers) {
-    if (handlers.disconnected) handlers.disconnected(told);
-  });
+  callbacks.call(CallbackQueue::Kind::other,
+                 [told = websocket::Disconnected{code, reason, will_reconnect}](const Handlers& handlers) {
+                   if (handlers.disconnected) handlers.disconnected(told);
+                 });
 }
 
 void ClientCore::on_ended(const action::Ended& ended) {

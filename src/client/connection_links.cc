@@ -74,8 +74,8 @@ void ConnectionMachine::on_token(const Now& now, std::expected<std::string, std:
 }
 
 std::unique_ptr<ConnectionMachine::Wire>* ConnectionMachine::find_wire(LinkId link, Role& role) {
-  for (auto [wire, as] : {std::pair{&primary_, Role::primary}, std::pair{&successor_, Role::successor},
-                          std::pair{&retiring_, Role::retiring}}) {
+  for (auto [wire, as] :
+       {std::pair{&primary_, Role::primary}, std::pair{&successor_, Role::successor}, std::pair{&retiring_, Role::retiring}}) {
     if (!*wire || (*wire)->id != link) continue;
     role = as;
     return wire;
@@ -262,8 +262,8 @@ void ConnectionMachine::promote_successor() {
 void ConnectionMachine::settle() {
   if (successor_ready()) promote_successor();
   if (retiring_) {
-    const bool waits = std::any_of(pending_.begin(), pending_.end(),
-                                   [&](const auto& entry) { return entry.second.link == retiring_->id; });
+    const bool waits =
+        std::any_of(pending_.begin(), pending_.end(), [&](const auto& entry) { return entry.second.link == retiring_->id; });
     if (!waits) {
       retiring_->link.append_close(retiring_->out, static_cast<std::uint16_t>(ws::CloseCode::normal), "moved");
       drop_wire(retiring_);
@@ -296,8 +296,9 @@ void ConnectionMachine::check_deadlines() {
     auto& wire = role == Role::primary ? primary_ : role == Role::successor ? successor_ : retiring_;
     if (!wire) continue;
     if (wire->deadline_ms <= now_ms_) {
-      auto end = wire->welcomed ? end_of(LinkEnd::Kind::silent, "nothing came from the server for longer than its heartbeat allows")
-                                : end_of(LinkEnd::Kind::timed_out, "the connection was not made in time");
+      auto end = wire->welcomed
+                     ? end_of(LinkEnd::Kind::silent, "nothing came from the server for longer than its heartbeat allows")
+                     : end_of(LinkEnd::Kind::timed_out, "the connection was not made in time");
       end.welcomed = wire->welcomed;
       end_link(role, std::move(end));
       continue;

@@ -109,8 +109,8 @@ std::expected<void, Failure> ConnectionMachine::send(const Now& now, const proto
   std::string text;
   native::append_request(text, {std::nullopt, event});
   if (text.size() > welcome_.max_payload_bytes) {
-    return std::unexpected(Failure{"PAYLOAD_TOO_LARGE", "the server takes messages of up to " +
-                                                            std::to_string(welcome_.max_payload_bytes) + " bytes"});
+    return std::unexpected(Failure{
+        "PAYLOAD_TOO_LARGE", "the server takes messages of up to " + std::to_string(welcome_.max_payload_bytes) + " bytes"});
   }
   primary_->link.append_text(primary_->out, text);
   settle();

@@ -99,7 +99,7 @@ class ConnectionMachine final : private LinkEvents {
   /// A namespace on one transport.
   struct Membership {
     Phase phase = Phase::outside;
-    std::string epoch;           // of the stream, as this transport told
+    std::string epoch;            // of the stream, as this transport told
     std::int64_t join_at_ms = 0;  // outside: when to try again; 0: not by itself
   };
   struct Wire {
@@ -107,18 +107,18 @@ class ConnectionMachine final : private LinkEvents {
         : id(wire_id), link(std::move(handshake), message_bytes_max, entropy) {}
     LinkId id;
     Link link;
-    std::string out;                 // sent at the end of the call
-    bool gone = false;               // the transport has ended already
+    std::string out;    // sent at the end of the call
+    bool gone = false;  // the transport has ended already
     bool welcomed = false;
     protocol::native::Welcome welcome;
     std::int64_t welcomed_ms = 0;
-    std::int64_t deadline_ms = 0;    // welcome is due, or the next sign of life
-    std::int64_t silence_ms = 0;     // 0: no heartbeat
+    std::int64_t deadline_ms = 0;  // welcome is due, or the next sign of life
+    std::int64_t silence_ms = 0;   // 0: no heartbeat
     std::map<std::string, Membership> namespaces;
-    std::string error_code;          // of the last error about no frame in particular
+    std::string error_code;  // of the last error about no frame in particular
     std::int64_t retry_after_ms = 0;
-    std::int64_t drain_at_ms = 0;    // from `reconnect`: a new connection is welcome from then on; 0: not told
-    std::optional<LinkEnd> fault;    // what the machine itself found wrong with it
+    std::int64_t drain_at_ms = 0;  // from `reconnect`: a new connection is welcome from then on; 0: not told
+    std::optional<LinkEnd> fault;  // what the machine itself found wrong with it
   };
   struct Namespace {
     protocol::Subscribe wants;
@@ -196,16 +196,16 @@ class ConnectionMachine final : private LinkEvents {
   std::int64_t now_ms_ = 0;
   std::string token_;
   bool asking_token_ = false;
-  bool refreshing_ = false;              // the token asked for is for the live connection
-  Role opening_ = Role::primary;         // what the token asked for, or the wait, is for
-  std::int64_t attempt_at_ms_ = 0;       // 0: no attempt is due
-  std::uint32_t failures_ = 0;           // attempts in a row that were not welcomed
-  bool was_connected_ = false;           // since `connect`
+  bool refreshing_ = false;         // the token asked for is for the live connection
+  Role opening_ = Role::primary;    // what the token asked for, or the wait, is for
+  std::int64_t attempt_at_ms_ = 0;  // 0: no attempt is due
+  std::uint32_t failures_ = 0;      // attempts in a row that were not welcomed
+  bool was_connected_ = false;      // since `connect`
   bool known_server_ = false;
   protocol::native::Welcome welcome_;
   LinkId last_link_ = 0;
   std::unique_ptr<Wire> primary_, successor_, retiring_;
-  Wire* current_ = nullptr;              // during on_bytes: who speaks
+  Wire* current_ = nullptr;  // during on_bytes: who speaks
   std::map<std::string, Namespace, std::less<>> namespaces_;
   std::int64_t last_request_ = 0;
   std::map<std::int64_t, Pending> pending_;

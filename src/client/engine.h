@@ -54,11 +54,11 @@ class Engine final : private net::Turn, private net::SocketEvents {
     std::weak_ptr<Channel> channel;
     LinkId link = 0;  // 0: free, or finishing
     bool connected = false;
-    bool finishing = false;          // ends once all is sent
-    bool ended = false;              // our side has
+    bool finishing = false;  // ends once all is sent
+    bool ended = false;      // our side has
     std::int64_t linger_until_ms = 0;
-    std::string out;                 // not taken by the socket yet
-    std::size_t sent = 0;            // of out
+    std::string out;       // not taken by the socket yet
+    std::size_t sent = 0;  // of out
     std::vector<net::Address> addresses;
     std::size_t next_address = 0;
   };
@@ -97,7 +97,7 @@ class Engine final : private net::Turn, private net::SocketEvents {
   net::SystemEntropy entropy_;
   std::mutex jobs_mutex_;
   std::vector<Job> jobs_;
-  bool closed_ = false;    // guarded by jobs_mutex_: run has ended
+  bool closed_ = false;      // guarded by jobs_mutex_: run has ended
   bool stop_asked_ = false;  // guarded by jobs_mutex_
   bool stopping_ = false;
   std::int64_t stop_by_ms_ = 0;

@@ -19,7 +19,8 @@ namespace sparc::client {
 /// delivered again: by offset, by the ids of provisional events, and by all ids while two transports overlap.
 class NamespaceFeed {
  public:
-  static constexpr std::size_t provisional_ids_max = 16'384;  // above the publications that a node queues while its broker is away
+  static constexpr std::size_t provisional_ids_max =
+      16'384;  // above the publications that a node queues while its broker is away
   static constexpr std::size_t overlap_ids_max = 8'192;
   static constexpr std::size_t held_events_max = 1'000;  // behind a gap under repair
   static constexpr std::size_t held_bytes_max = 8 * 1024 * 1024;
@@ -65,7 +66,7 @@ class NamespaceFeed {
   bool overlapping_ = false;
   bool repairing_ = false;
   int repair_rounds_ = 0;
-  protocol::native::GapPush gap_;   // under repair
+  protocol::native::GapPush gap_;  // under repair
   Position repaired_to_;
   std::vector<Message> held_;
   std::size_t held_bytes_ = 0;

@@ -21,7 +21,7 @@ struct LinkEnd {
     token,      // there was no token to connect with
   };
   Kind kind = Kind::lost;
-  std::uint16_t code = 0;           // WebSocket close code or HTTP status; 0: neither
+  std::uint16_t code = 0;  // WebSocket close code or HTTP status; 0: neither
   std::string reason;
   std::string error_code;           // of the error frame that announced it; empty: none
   std::int64_t retry_after_ms = 0;  // as the server advised; 0: not said
@@ -29,8 +29,8 @@ struct LinkEnd {
 };
 
 enum class Next : std::uint8_t {
-  stop,       // trying again would end the same
-  at_once,    // without waiting, when the connection had been good
+  stop,     // trying again would end the same
+  at_once,  // without waiting, when the connection had been good
   backoff,
   new_token,  // only with another token
 };

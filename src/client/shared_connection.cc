@@ -11,8 +11,8 @@ SharedConnection::SharedConnection(MachineOptions options, Entropy& entropy, Tra
 // Members.
 
 SharedConnection::Entry* SharedConnection::entry_of(Group& group, const Member* member) {
-  const auto found = std::find_if(group.entries.begin(), group.entries.end(),
-                                  [&](const auto& entry) { return entry->member.get() == member; });
+  const auto found =
+      std::find_if(group.entries.begin(), group.entries.end(), [&](const auto& entry) { return entry->member.get() == member; });
   return found == group.entries.end() ? nullptr : found->get();
 }
 
@@ -26,7 +26,9 @@ SharedConnection::Group* SharedConnection::group_of(const Member& member, Entry*
   return nullptr;
 }
 
-bool SharedConnection::has(const Member& member) const { return const_cast<SharedConnection*>(this)->group_of(member) != nullptr; }
+bool SharedConnection::has(const Member& member) const {
+  return const_cast<SharedConnection*>(this)->group_of(member) != nullptr;
+}
 
 const Interest* SharedConnection::interest(const Member& member) const {
   Entry* entry = nullptr;
@@ -123,7 +125,8 @@ void SharedConnection::unsubscribe(const Now& now, const Member& member, std::ve
 
 void SharedConnection::add_change(const Now& now, Group& group, Change change) {
   if (group.changes.size() == changes_max) {
-    if (change.done) change.done(std::unexpected(Failure{"UNAVAILABLE", "too many changes of subscriptions wait for the server"}));
+    if (change.done)
+      change.done(std::unexpected(Failure{"UNAVAILABLE", "too many changes of subscriptions wait for the server"}));
     return;
   }
   group.changes.push_back(std::move(change));
@@ -165,7 +168,8 @@ bool SharedConnection::begin_change(const Now& now, Group& group, Change& change
   if (group.prospective.topics.kind != group.asked.topics.kind || group.prospective.topics.items != group.asked.topics.items) {
     frame.topics = group.prospective.topics;
   }
-  if (group.prospective.filters.kind != group.asked.filters.kind || group.prospective.filters.items != group.asked.filters.items) {
+  if (group.prospective.filters.kind != group.asked.filters.kind ||
+      group.prospective.filters.items != group.asked.filters.items) {
     frame.filters = group.prospective.filters;
   }
   if (frame.rooms.empty() && !frame.topics.present() && !frame.filters.present()) return false;
@@ -227,8 +231,10 @@ void SharedConnection::shrink(const Now& now, Group& group) {
                       std::back_inserter(rooms.rooms));
   protocol::Subscribe choice;
   choice.ns = group.ns;
-  if (wanted.topics.kind != group.asked.topics.kind || wanted.topics.items != group.asked.topics.items) choice.topics = wanted.topics;
-  if (wanted.filters.kind != group.asked.filters.kind || wanted.filters.items != group.asked.filters.items) choice.filters = wanted.filters;
+  if (wanted.topics.kind != group.asked.topics.kind || wanted.topics.items != group.asked.topics.items)
+    choice.topics = wanted.topics;
+  if (wanted.filters.kind != group.asked.filters.kind || wanted.filters.items != group.asked.filters.items)
+    choice.filters = wanted.filters;
   group.asked = std::move(wanted);
   (void)machine_.configure(now, group.asked);
   if (!group.joined) return;
@@ -236,7 +242,8 @@ void SharedConnection::shrink(const Now& now, Group& group) {
   if (choice.topics.present() || choice.filters.present()) machine_.subscribe(now, 0, std::move(choice));
 }
 
-void SharedConnection::request(const Now& now, const Member& member, protocol::Event event, std::int64_t timeout_ms, Reply reply) {
+void SharedConnection::request(const Now& now, const Member& member, protocol::Event event, std::int64_t timeout_ms,
+                               Reply reply) {
   Group* group = group_of(member);
   if (group == nullptr) {
     reply(std::unexpected(Failure{"UNAVAILABLE", "not connected"}));
@@ -430,15 +437,16 @@ void SharedConnection::deliver(const Message& message) {
   const auto found = groups_.find(message.namespace_);
   if (found == groups_.end()) return;
   const Group& group = found->second;
-  const bool filtered = std::any_of(group.entries.begin(), group.entries.end(),
-                                    [](const auto& entry) { return !entry->wish.everything(); });
+  const bool filtered =
+      std::any_of(group.entries.begin(), group.entries.end(), [](const auto& entry) { return !entry->wish.everything(); });
   const bool claimed = std::any_of(group.entries.begin(), group.entries.end(),
                                    [&](const auto& entry) { return entry->interest.rooms.contains(message.room); });
   const auto values = filtered ? protocol::FieldValues::read(message.data, group.vocabulary) : protocol::FieldValues{};
   const Narrowing narrowing(group.vocabulary);
   for (const auto& entry : group.entries) {
     const bool others = claimed && !entry->interest.rooms.contains(message.room);
-    if (entry->entered && narrowing.wants(entry->interest, entry->wish, message, values, others)) entry->member->on_message(message);
+    if (entry->entered && narrowing.wants(entry->interest, entry->wish, message, values, others))
+      entry->member->on_message(message);
   }
 }
 

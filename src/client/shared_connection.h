@@ -95,9 +95,9 @@ class SharedConnection {
   struct Entry {
     std::shared_ptr<Member> member;
     Interest interest;
-    protocol::Wish wish;    // of interest
-    bool entered = false;   // was told on_connected, and not lost since
-    bool admitted = false;  // its wants are part of what was asked for
+    protocol::Wish wish;          // of interest
+    bool entered = false;         // was told on_connected, and not lost since
+    bool admitted = false;        // its wants are part of what was asked for
     std::int64_t late_at_ms = 0;  // when on_late is due; 0: not any more
   };
   struct Change {
@@ -112,8 +112,8 @@ class SharedConnection {
     protocol::FilterVocabulary vocabulary;
     protocol::Subscribe asked;  // what the server has been asked for, and will be at the next join
     std::deque<Change> changes;
-    OpId busy = 0;              // the change at the front is under way
-    Interest prospect;          // of its member, when it succeeds
+    OpId busy = 0;      // the change at the front is under way
+    Interest prospect;  // of its member, when it succeeds
     protocol::Subscribe prospective;
     bool joined = false;
   };

@@ -26,9 +26,11 @@ std::string object_of(std::string_view name, std::string_view text) {
 
 }  // namespace
 
-AlertWebSocketClient::AlertWebSocketClient(ClientOptions options) : WebSocketClient(with_namespace(std::move(options), "alerts")) {}
+AlertWebSocketClient::AlertWebSocketClient(ClientOptions options)
+    : WebSocketClient(with_namespace(std::move(options), "alerts")) {}
 
-std::future<Result<void>> AlertWebSocketClient::subscribe_to_alerts(std::vector<std::string> types, std::vector<std::string> priorities) {
+std::future<Result<void>> AlertWebSocketClient::subscribe_to_alerts(std::vector<std::string> types,
+                                                                    std::vector<std::string> priorities) {
   Filter filter;
   if (!types.empty()) filter.fields.push_back({"type", std::move(types)});
   if (!priorities.empty()) filter.fields.push_back({"priority", std::move(priorities)});
@@ -68,7 +70,8 @@ std::future<Result<void>> MonitoringWebSocketClient::subscribe_to_metrics(std::v
   return set_filters(std::vector<Filter>{std::move(filter)});
 }
 
-VideoWebSocketClient::VideoWebSocketClient(ClientOptions options) : WebSocketClient(with_namespace(std::move(options), "video")) {}
+VideoWebSocketClient::VideoWebSocketClient(ClientOptions options)
+    : WebSocketClient(with_namespace(std::move(options), "video")) {}
 
 std::future<Result<std::string>> VideoWebSocketClient::start_stream(std::string camera_id, std::string quality) {
   return request("stream:start", object_of("cameraId", camera_id) + ",\"quality\":" + json_string(quality) + "}");

@@ -9,7 +9,7 @@ namespace sparc::client {
 
 struct Endpoint {
   bool tls = false;
-  std::string host;        // a name or a numeric address, without brackets
+  std::string host;  // a name or a numeric address, without brackets
   std::uint16_t port = 0;
   std::string host_field;  // for the Host header: with the port where it is not the scheme's
   std::string target;      // path and query

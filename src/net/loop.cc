@@ -148,7 +148,8 @@ int Loop::modify(int fd, std::uint32_t slot, std::uint32_t events) {
 Now Loop::read_now() {
   timespec wall{};
   ::clock_gettime(CLOCK_REALTIME, &wall);
-  return {milliseconds(CLOCK_MONOTONIC), wall.tv_sec * 1000 + wall.tv_nsec / 1'000'000, static_cast<std::uint16_t>(wall.tv_nsec / 1000 % 1000)};
+  return {milliseconds(CLOCK_MONOTONIC), wall.tv_sec * 1000 + wall.tv_nsec / 1'000'000,
+          static_cast<std::uint16_t>(wall.tv_nsec / 1000 % 1000)};
 }
 
 void Loop::read_clock() { now_ = read_now(); }

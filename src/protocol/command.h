@@ -81,8 +81,8 @@ struct Publish {
   std::string more_args;
   std::vector<std::string> attachments;
   std::vector<std::string> except;  // connection ids
-  std::string publication_id;  // empty: the server makes one
-  std::string tenant;          // "tenantId": for user: and org: rooms; empty: not said
+  std::string publication_id;       // empty: the server makes one
+  std::string tenant;               // "tenantId": for user: and org: rooms; empty: not said
 };
 struct Handle {
   std::string group;
@@ -92,7 +92,7 @@ struct Handle {
 /// A service's answer to an invoke. Neither data nor error: handled, nothing to say.
 struct Result {
   std::string call_id;
-  std::string data;        // JSON; empty: none
+  std::string data;  // JSON; empty: none
   std::vector<std::string> attachments;
   std::string error_code;  // empty: no error
   std::string error_message;

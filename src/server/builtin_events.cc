@@ -26,9 +26,8 @@ bool handle_builtin_event(shard::Shard& shard, const shard::ClientEvent& event) 
   request.rooms = {"tenant:" + event.tenant};
   request.event = "alert:acknowledged";
   request.data = data;
-  shard.publish(std::move(request), nullptr, [answer, data = std::move(data)](shard::PublishAnswer done) {
-    answer({data, done.fault});
-  });
+  shard.publish(std::move(request), nullptr,
+                [answer, data = std::move(data)](shard::PublishAnswer done) { answer({data, done.fault}); });
   return true;
 }
 

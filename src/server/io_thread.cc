@@ -324,7 +324,11 @@ void IoThread::access(const Access& asked, std::string_view status) {
 }
 
 void IoThread::audit(std::string_view what, const shard::Peer& peer, const Identity& identity, std::string_view detail) {
-  node_.log().info("audit", {{"what", what}, {"address", peer.address.text()}, {"user", identity.user_id}, {"tenant", identity.tenant_id}, {"detail", detail}});
+  node_.log().info("audit", {{"what", what},
+                             {"address", peer.address.text()},
+                             {"user", identity.user_id},
+                             {"tenant", identity.tenant_id},
+                             {"detail", detail}});
 }
 
 }  // namespace sparc::server

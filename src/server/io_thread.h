@@ -105,7 +105,8 @@ class IoThread final : public shard::Transport,
   void client_connected(const shard::ClientInfo& client, NamespaceId ns) override;
   void client_disconnected(const shard::ClientInfo& client, NamespaceId ns, std::string_view reason) override;
   void message_sent(NamespaceId ns, std::string_view event) override;
-  void presence(StreamKey stream, std::string room, std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
+  void presence(StreamKey stream, std::string room,
+                std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) override;
   void access(const Access& asked, std::string_view status) override;
   void audit(std::string_view what, const shard::Peer& peer, const Identity& identity, std::string_view detail) override;
   void hook(bool connected, const shard::ClientInfo& client, NamespaceId ns, std::string_view reason);

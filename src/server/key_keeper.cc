@@ -59,7 +59,8 @@ std::optional<std::int64_t> max_age_ms(std::string_view field) {
     if (directive.size() <= name.size() || !equals_ignoring_case(directive.substr(0, name.size()), name)) continue;
     std::uint32_t seconds = 0;
     const std::string_view digits = directive.substr(name.size());
-    if (std::from_chars(digits.data(), digits.data() + digits.size(), seconds).ec == std::errc()) out = std::int64_t{seconds} * 1000;
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), seconds).ec == std::errc())
+      out = std::int64_t{seconds} * 1000;
   }
   return out;
 }
@@ -116,7 +117,9 @@ class Transfer {
   [[nodiscard]] JwksCache::Answer take(CURLcode result) {
     if (result != CURLE_OK) {
       const bool too_long = result == CURLE_WRITE_ERROR && answer_.body.size() > document_bytes_max;
-      answer_.error = too_long ? "the document is longer than 1 MiB" : error_[0] != '\0' ? error_.data() : curl_easy_strerror(result);
+      answer_.error = too_long            ? "the document is longer than 1 MiB"
+                      : error_[0] != '\0' ? error_.data()
+                                          : curl_easy_strerror(result);
       return std::move(answer_);
     }
     long status = 0;
@@ -214,7 +217,8 @@ void KeyKeeper::Impl::set_sources(const config::Config& config) {
     }
     next.push_back(std::make_shared<Source>(auth::JwksSource{purpose, is_file, location}, options, entropy));
   };
-  for (const auto& [purpose, keys] : {std::pair(KeyPurpose::user, &config.jwt), std::pair(KeyPurpose::service, &config.service_jwt)}) {
+  for (const auto& [purpose, keys] :
+       {std::pair(KeyPurpose::user, &config.jwt), std::pair(KeyPurpose::service, &config.service_jwt)}) {
     add(purpose, true, keys->jwks_file, *keys);
     add(purpose, false, keys->jwks_url, *keys);
   }
@@ -269,7 +273,8 @@ void KeyKeeper::Impl::collect(std::vector<Outcome>& outcomes) {
   while (CURLMsg* message = curl_multi_info_read(multi, &left)) {
     if (message->msg != CURLMSG_DONE) continue;
     const CURLcode result = message->data.result;
-    const auto found = std::find_if(transfers.begin(), transfers.end(), [&](const auto& t) { return t->easy() == message->easy_handle; });
+    const auto found =
+        std::find_if(transfers.begin(), transfers.end(), [&](const auto& t) { return t->easy() == message->easy_handle; });
     outcomes.push_back({(*found)->source(), (*found)->take(result)});
     transfers.erase(found);
   }
@@ -330,7 +335,9 @@ void KeyKeeper::Impl::begin_thread() {
   });
 }
 
-KeyKeeper::KeyKeeper(Node& node, const config::Config& config) : impl_(std::make_unique<Impl>(node)) { impl_->set_sources(config); }
+KeyKeeper::KeyKeeper(Node& node, const config::Config& config) : impl_(std::make_unique<Impl>(node)) {
+  impl_->set_sources(config);
+}
 
 KeyKeeper::~KeyKeeper() { stop(); }
 

@@ -30,9 +30,9 @@ spdlog::level::level_enum level_of(config::LogLevel level) {
 Log::Log(config::LogLevel level, config::LogFormat format) : impl_(new Impl) {
   impl_->logger = std::make_shared<spdlog::logger>("sparc", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   impl_->logger->set_level(level_of(level));
-  impl_->logger->set_pattern(format == config::LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})"
-                                                               : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-                             spdlog::pattern_time_type::utc);
+  impl_->logger->set_pattern(
+      format == config::LogFormat::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+      spdlog::pattern_time_type::utc);
   impl_->format = format;
 }
 

@@ -14,13 +14,15 @@
 namespace sparc::server {
 
 [[nodiscard]] std::shared_ptr<const shard::Settings> settings_of(const config::Config& config, std::uint16_t shards);
-[[nodiscard]] broker::MemoryBrokerSettings broker_settings_of(const config::Config& config, const shard::Settings& settings, std::uint16_t shards);
+[[nodiscard]] broker::MemoryBrokerSettings broker_settings_of(const config::Config& config, const shard::Settings& settings,
+                                                              std::uint16_t shards);
 
 /// Reads key files. `jwks` are texts of key documents that were fetched, for users and for services. Sentences for the log go to
 /// `warnings`.
 struct KeyDocuments {
   std::vector<std::string> user, service;
 };
-[[nodiscard]] Result<shard::Authority> authority_of(const config::Config& config, const KeyDocuments& documents, std::vector<std::string>& warnings);
+[[nodiscard]] Result<shard::Authority> authority_of(const config::Config& config, const KeyDocuments& documents,
+                                                    std::vector<std::string>& warnings);
 
 }  // namespace sparc::server

@@ -33,7 +33,7 @@ struct ShardMetric {
   const char* name;
   const char* type;
   const char* help;
-  Counter Counters::*value;
+  Counter Counters::* value;
 };
 
 constexpr ShardMetric shard_metrics[] = {
@@ -41,8 +41,10 @@ constexpr ShardMetric shard_metrics[] = {
     {"sessions", "gauge", "Connections with an identity.", &Counters::sessions},
     {"connections_opened_total", "counter", "Connections accepted.", &Counters::opened},
     {"connections_closed_total", "counter", "Connections closed.", &Counters::closed},
-    {"handshakes_refused_total", "counter", "Connections and upgrades refused by a limit, an origin or their form.", &Counters::handshakes_refused},
-    {"handshake_addresses_forgotten_total", "counter", "Times that counts of handshakes began anew for limits.handshake_addresses_max.", &Counters::handshake_addresses_forgotten},
+    {"handshakes_refused_total", "counter", "Connections and upgrades refused by a limit, an origin or their form.",
+     &Counters::handshakes_refused},
+    {"handshake_addresses_forgotten_total", "counter",
+     "Times that counts of handshakes began anew for limits.handshake_addresses_max.", &Counters::handshake_addresses_forgotten},
     {"received_bytes_total", "counter", "Bytes from sockets.", &Counters::bytes_in},
     {"sent_bytes_total", "counter", "Bytes taken by sockets.", &Counters::bytes_out},
     {"received_messages_total", "counter", "WebSocket messages from clients.", &Counters::messages_in},
@@ -62,8 +64,10 @@ constexpr ShardMetric shard_metrics[] = {
     {"ping_timeouts_total", "counter", "Connections closed for silence.", &Counters::timeouts},
     {"engine_sessions", "gauge", "Engine.IO sessions, over long-polling or WebSocket.", &Counters::engine_sessions},
     {"socketio_sockets", "gauge", "Socket.IO sockets: namespaces of such sessions.", &Counters::socketio_sockets},
-    {"ignored_messages_total", "counter", "Messages and events of older clients that their view ignores.", &Counters::ignored_messages},
-    {"binary_left_out_total", "counter", "Publications with attachments that a raw WebSocket view could not show.", &Counters::binary_left_out},
+    {"ignored_messages_total", "counter", "Messages and events of older clients that their view ignores.",
+     &Counters::ignored_messages},
+    {"binary_left_out_total", "counter", "Publications with attachments that a raw WebSocket view could not show.",
+     &Counters::binary_left_out},
     {"expired_kept_total", "counter", "Connections of old clients that outlived their token.", &Counters::kept_expired},
 };
 
@@ -71,7 +75,7 @@ struct NamespaceMetric {
   const char* name;
   const char* type;
   const char* help;
-  Counter NamespaceCounters::*value;
+  Counter NamespaceCounters::* value;
 };
 
 constexpr NamespaceMetric namespace_metrics[] = {
@@ -80,13 +84,15 @@ constexpr NamespaceMetric namespace_metrics[] = {
     {"lane_entries_total", "counter", "Publications that went through a connection's lane.", &NamespaceCounters::deliveries},
     {"client_events_total", "counter", "Events from clients.", &NamespaceCounters::client_events},
     {"gap_events_total", "counter", "Publications announced as lost.", &NamespaceCounters::gap_events},
-    {"volatile_dropped_total", "counter", "Volatile publications dropped for busy connections.", &NamespaceCounters::volatile_dropped},
+    {"volatile_dropped_total", "counter", "Volatile publications dropped for busy connections.",
+     &NamespaceCounters::volatile_dropped},
     {"replayed_total", "counter", "Publications sent from history.", &NamespaceCounters::replayed},
     {"catch_ups_total", "counter", "Lanes that fell back to history.", &NamespaceCounters::catch_ups},
 };
 
 void append_lag(Text& text, const Node& node) {
-  text.begin("publish_lag_seconds", "histogram", "From the acceptance of a publication to the end of the turn in which its fan-out on a shard ended.");
+  text.begin("publish_lag_seconds", "histogram",
+             "From the acceptance of a publication to the end of the turn in which its fan-out on a shard ended.");
   using Lag = decltype(Counters::lag_us);
   std::uint64_t total = 0, sum = 0;
   std::string name = "sparc_websocket_publish_lag_seconds";
@@ -112,8 +118,10 @@ void append_broker(Text& text, const std::vector<ThreadCounters>& threads) {
   one("streams", "gauge", "Streams kept.", [](const auto& c) { return c.streams.streams; });
   one("stream_bytes", "gauge", "Bytes of all streams.", [](const auto& c) { return c.streams.bytes; });
   one("numbered_total", "counter", "Publications appended to streams.", [](const auto& c) { return c.streams.numbered; });
-  one("repeated_total", "counter", "Publications answered from a remembered id.", [](const auto& c) { return c.streams.repeated; });
-  one("broker_publications_lost_total", "counter", "Publications lost in full mailboxes; members recover from history or are told.",
+  one("repeated_total", "counter", "Publications answered from a remembered id.",
+      [](const auto& c) { return c.streams.repeated; });
+  one("broker_publications_lost_total", "counter",
+      "Publications lost in full mailboxes; members recover from history or are told.",
       [](const auto& c) { return c.publications_lost; });
   one("broker_waiting", "gauge", "Messages waiting for full mailboxes.", [](const auto& c) { return c.waiting; });
 }
@@ -126,18 +134,25 @@ struct ServiceMetric {
 };
 
 constexpr ServiceMetric service_metrics[] = {
-    {"service_handlers", "gauge", "Names and patterns that services handle.", [](const auto& c) { return std::uint64_t{c.handlers}; }},
-    {"service_instances", "gauge", "Connections and handlers of this process that handle events.", [](const auto& c) { return std::uint64_t{c.instances}; }},
-    {"service_clients", "gauge", "Connections whose instances are remembered.", [](const auto& c) { return std::uint64_t{c.connections}; }},
-    {"service_in_flight", "gauge", "Client events that services work on.", [](const auto& c) { return std::uint64_t{c.in_flight}; }},
-    {"service_waiting", "gauge", "Client events that wait for an instance.", [](const auto& c) { return std::uint64_t{c.waiting}; }},
+    {"service_handlers", "gauge", "Names and patterns that services handle.",
+     [](const auto& c) { return std::uint64_t{c.handlers}; }},
+    {"service_instances", "gauge", "Connections and handlers of this process that handle events.",
+     [](const auto& c) { return std::uint64_t{c.instances}; }},
+    {"service_clients", "gauge", "Connections whose instances are remembered.",
+     [](const auto& c) { return std::uint64_t{c.connections}; }},
+    {"service_in_flight", "gauge", "Client events that services work on.",
+     [](const auto& c) { return std::uint64_t{c.in_flight}; }},
+    {"service_waiting", "gauge", "Client events that wait for an instance.",
+     [](const auto& c) { return std::uint64_t{c.waiting}; }},
     {"service_events_total", "counter", "Client events on their way to services.", [](const auto& c) { return c.accepted; }},
     {"service_unhandled_total", "counter", "Client events that no service handles.", [](const auto& c) { return c.no_handler; }},
     {"service_timeouts_total", "counter", "Client events that a group had not answered in limits.service_deadline_ms.",
      [](const auto& c) { return c.timeouts + c.expired_unstarted; }},
-    {"service_queue_full_total", "counter", "Client events refused for limits.service_queue_entries_max or service_queue_bytes_max.",
+    {"service_queue_full_total", "counter",
+     "Client events refused for limits.service_queue_entries_max or service_queue_bytes_max.",
      [](const auto& c) { return c.refused_queue_full; }},
-    {"service_handlers_refused_total", "counter", "Handlers beyond limits.service_handlers_max, service_node_handlers_max or service_node_patterns_max.",
+    {"service_handlers_refused_total", "counter",
+     "Handlers beyond limits.service_handlers_max, service_node_handlers_max or service_node_patterns_max.",
      [](const auto& c) { return c.handlers_refused; }},
     {"service_clients_forgotten_total", "counter", "Connections forgotten for limits.service_clients_max.",
      [](const auto& c) { return c.connections_forgotten; }},
@@ -209,7 +224,8 @@ std::vector<std::pair<std::string, std::string>> namespace_digests(const shard::
       for (const auto& path : field.paths) text += ',' + path;
     }
     for (const auto& rule : ns.events) {
-      text += "|e" + rule.pattern + (rule.latest ? "l" : "") + (rule.is_volatile ? "v" : "") + (rule.history && !*rule.history ? "n" : "");
+      text += "|e" + rule.pattern + (rule.latest ? "l" : "") + (rule.is_volatile ? "v" : "") +
+              (rule.history && !*rule.history ? "n" : "");
     }
     std::uint64_t hash = 14'695'981'039'346'656'037ULL;  // FNV-1a: the same on every node and build
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211ULL;

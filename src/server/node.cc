@@ -246,10 +246,11 @@ void Node::reload(const config::Loaded& loaded) {
   const config::Config& config = loaded.config;
   for (const std::string& warning : loaded.warnings) log_.warn("configuration", {{"text", warning}});
   const bool same_tls = config.tls_certificate_file.empty() == config_.tls_certificate_file.empty();
-  if (config.host != config_.host || config.port != config_.port || config.admin_host != config_.admin_host || config.admin_port != config_.admin_port ||
-      !same_tls || (config.shards != 0 && config.shards != threads_.size()) ||
+  if (config.host != config_.host || config.port != config_.port || config.admin_host != config_.admin_host ||
+      config.admin_port != config_.admin_port || !same_tls || (config.shards != 0 && config.shards != threads_.size()) ||
       config.namespaces.size() != config_.namespaces.size()) {
-    log_.warn("reload: listeners, whether they speak TLS, shards and the list of namespaces need a restart; they stay as they are");
+    log_.warn(
+        "reload: listeners, whether they speak TLS, shards and the list of namespaces need a restart; they stay as they are");
   }
   config::Config next = config;
   next.host = config_.host;

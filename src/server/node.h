@@ -103,13 +103,13 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   [[nodiscard]] Result<std::shared_ptr<const net::TlsContext>> load_tls(const config::Config& config);
   void write_snapshot();
 
-  config::Config config_;               // the main thread's once the others run: it changes with a reload
-  bool has_admin_address_ = false;      // since before the threads run
+  config::Config config_;           // the main thread's once the others run: it changes with a reload
+  bool has_admin_address_ = false;  // since before the threads run
   ServerEvents events_;
   Log log_;
-  net::SystemEntropy entropy_;          // of the constructing thread, then of shard 0's
+  net::SystemEntropy entropy_;  // of the constructing thread, then of shard 0's
   std::string id_;
-  mutable std::mutex settings_mutex_;   // at start, reload and key rotation
+  mutable std::mutex settings_mutex_;  // at start, reload and key rotation
   std::shared_ptr<const shard::Settings> settings_;
   shard::Authority authority_;
   std::shared_ptr<const net::TlsContext> tls_;
@@ -127,15 +127,15 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   std::atomic<bool> any_revoked_{false};
 
   broker::ServiceRouter router_;
-  std::unordered_map<std::uint64_t, Server::AsyncHandler> local_;   // by instance
+  std::unordered_map<std::uint64_t, Server::AsyncHandler> local_;  // by instance
   std::uint64_t last_local_ = 0;
   std::mutex handled_mutex_;
   struct Handled {
-    std::string tenant;                 // empty: any
-    std::uint32_t builtin = 0;          // built-in events that it takes over
+    std::string tenant;         // empty: any
+    std::uint32_t builtin = 0;  // built-in events that it takes over
   };
-  std::unordered_map<std::uint64_t, Handled> handled_;   // by instance; how many there may be is the router's to say
-  std::atomic<bool> services_used_{false};   // a handler was registered: clients' ends matter to the router
+  std::unordered_map<std::uint64_t, Handled> handled_;  // by instance; how many there may be is the router's to say
+  std::atomic<bool> services_used_{false};              // a handler was registered: clients' ends matter to the router
 
   std::atomic<bool> draining_{false};
   std::atomic<std::uint32_t> drain_ms_{0};

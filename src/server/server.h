@@ -19,7 +19,7 @@ class Node;
 struct ServerEvents {
   std::function<void(const shard::ClientInfo&, const std::string& ns)> connected;
   std::function<void(const shard::ClientInfo&, const std::string& ns, const std::string& reason)> disconnected;
-  std::function<void(const std::string& ns, const std::string& event)> message_sent;   // empty: costs nothing
+  std::function<void(const std::string& ns, const std::string& event)> message_sent;  // empty: costs nothing
 };
 
 /// Thread: any, unless said otherwise.

@@ -56,7 +56,8 @@ Result<config::Config> configuration_of(const ServiceOptions& options) {
   config::Sources sources;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const char* equals = std::strchr(*entry, '=');
-    if (equals != nullptr) sources.environment.emplace_back(std::string(static_cast<const char*>(*entry), equals), std::string(equals + 1));
+    if (equals != nullptr)
+      sources.environment.emplace_back(std::string(static_cast<const char*>(*entry), equals), std::string(equals + 1));
   }
   if (!options.config_file.empty()) {
     std::ifstream in(options.config_file, std::ios::binary);
@@ -80,7 +81,8 @@ Result<config::Config> configuration_of(const ServiceOptions& options) {
   if (options.max_payload_size) config.limits.message_bytes_max = *options.max_payload_size;
   if (options.shards) config.shards = *options.shards;
   for (const NamespaceOptions& wanted : options.namespaces) {
-    auto found = std::find_if(config.namespaces.begin(), config.namespaces.end(), [&](const auto& ns) { return ns.name == wanted.name; });
+    auto found =
+        std::find_if(config.namespaces.begin(), config.namespaces.end(), [&](const auto& ns) { return ns.name == wanted.name; });
     if (found == config.namespaces.end()) {
       config.namespaces.emplace_back().name = wanted.name;
       found = std::prev(config.namespaces.end());
@@ -95,7 +97,8 @@ Result<config::Config> configuration_of(const ServiceOptions& options) {
       found->room_strategy = *wanted.room_strategy == "custom" ? config::RoomStrategy::custom : config::RoomStrategy::tenant;
     }
   }
-  if (!config.jwt.any()) return std::unexpected(Error{"BAD_REQUEST", "no key to verify tokens with: set jwt_secret (JWT_SECRET)", 0});
+  if (!config.jwt.any())
+    return std::unexpected(Error{"BAD_REQUEST", "no key to verify tokens with: set jwt_secret (JWT_SECRET)", 0});
   return config;
 }
 
@@ -157,9 +160,9 @@ struct UnifiedWebSocketService::Impl {
   explicit Impl(ServiceOptions o) : options(std::move(o)) {}
 
   ServiceOptions options;
-  mutable std::mutex mutex;             // of everything below
+  mutable std::mutex mutex;  // of everything below
   std::vector<Handler> handlers;
-  std::deque<Early> early;              // broadcasts before start()
+  std::deque<Early> early;  // broadcasts before start()
   std::function<void(const ConnectedClient&, const std::string&)> connected;
   std::function<void(const ConnectedClient&, const std::string&, const std::string&)> disconnected;
   std::function<void(const std::string&, const std::string&)> sent;
@@ -180,9 +183,10 @@ struct UnifiedWebSocketService::Impl {
 
   void install(const Handler& handler) {
     if (handler.where == RunOn::shard) {
-      server->set_inline_handler(handler.event, [this, handler](const shard::ClientEvent& event) -> std::optional<shard::EventAnswer> {
-        return answer_of(call(handler, {event.name, event.data, event.tenant}));
-      });
+      server->set_inline_handler(handler.event,
+                                 [this, handler](const shard::ClientEvent& event) -> std::optional<shard::EventAnswer> {
+                                   return answer_of(call(handler, {event.name, event.data, event.tenant}));
+                                 });
       return;
     }
     server->set_handler(
@@ -227,7 +231,9 @@ Result<void> UnifiedWebSocketService::start() {
     events.connected = [f = impl_->connected](const shard::ClientInfo& c, const std::string& ns) { f(client_of(c), ns); };
   }
   if (impl_->disconnected) {
-    events.disconnected = [f = impl_->disconnected](const shard::ClientInfo& c, const std::string& ns, const std::string& why) { f(client_of(c), ns, why); };
+    events.disconnected = [f = impl_->disconnected](const shard::ClientInfo& c, const std::string& ns, const std::string& why) {
+      f(client_of(c), ns, why);
+    };
   }
   events.message_sent = impl_->sent;
   auto server = server::Server::start(*config, std::move(events));
@@ -263,8 +269,8 @@ std::uint16_t UnifiedWebSocketService::port() const {
   return impl_->server ? impl_->server->port() : std::uint16_t{0};
 }
 
-std::future<BroadcastResult> UnifiedWebSocketService::broadcast(std::string_view ns, std::string_view room, std::string_view event,
-                                                                std::string_view data) {
+std::future<BroadcastResult> UnifiedWebSocketService::broadcast(std::string_view ns, std::string_view room,
+                                                                std::string_view event, std::string_view data) {
   shard::PublishRequest request;
   request.ns = ns;
   request.rooms = {std::string(room)};
@@ -284,29 +290,34 @@ std::future<BroadcastResult> UnifiedWebSocketService::broadcast(std::string_view
   return future;
 }
 
-std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_tenant(std::string_view tenant_id, std::string_view ns, std::string_view event,
-                                                                          std::string_view data) {
+std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_tenant(std::string_view tenant_id, std::string_view ns,
+                                                                          std::string_view event, std::string_view data) {
   return broadcast(ns, "tenant:" + std::string(tenant_id), event, data);
 }
-std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_user(std::string_view user_id, std::string_view ns, std::string_view event,
-                                                                        std::string_view data, std::string_view tenant_id) {
+std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_user(std::string_view user_id, std::string_view ns,
+                                                                        std::string_view event, std::string_view data,
+                                                                        std::string_view tenant_id) {
   return broadcast(ns, full_name(tenant_id, "user:", user_id), event, data);
 }
-std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_organization(std::string_view organization_id, std::string_view ns,
-                                                                                std::string_view event, std::string_view data,
+std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_organization(std::string_view organization_id,
+                                                                                std::string_view ns, std::string_view event,
+                                                                                std::string_view data,
                                                                                 std::string_view tenant_id) {
   return broadcast(ns, full_name(tenant_id, "org:", organization_id), event, data);
 }
-std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_room(std::string_view tenant_id, std::string_view ns, std::string_view room,
-                                                                        std::string_view event, std::string_view data) {
+std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_room(std::string_view tenant_id, std::string_view ns,
+                                                                        std::string_view room, std::string_view event,
+                                                                        std::string_view data) {
   return broadcast(ns, "tenant:" + std::string(tenant_id) + "/" + std::string(room), event, data);
 }
-std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_role(std::string_view tenant_id, std::string_view role, std::string_view ns,
-                                                                        std::string_view event, std::string_view data) {
+std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_role(std::string_view tenant_id, std::string_view role,
+                                                                        std::string_view ns, std::string_view event,
+                                                                        std::string_view data) {
   return broadcast(ns, "tenant:" + std::string(tenant_id) + "/role:" + std::string(role), event, data);
 }
 
-void UnifiedWebSocketService::on(std::string event, std::function<HandlerResult(const ServiceEvent&)> handler, RunOn where, bool retryable) {
+void UnifiedWebSocketService::on(std::string event, std::function<HandlerResult(const ServiceEvent&)> handler, RunOn where,
+                                 bool retryable) {
   const std::lock_guard lock(impl_->mutex);
   impl_->handlers.push_back({std::move(event), std::move(handler), where, retryable});
   if (impl_->server) impl_->install(impl_->handlers.back());
@@ -315,7 +326,8 @@ void UnifiedWebSocketService::on_client_connected(std::function<void(const Conne
   const std::lock_guard lock(impl_->mutex);
   impl_->connected = std::move(listener);
 }
-void UnifiedWebSocketService::on_client_disconnected(std::function<void(const ConnectedClient&, const std::string&, const std::string&)> listener) {
+void UnifiedWebSocketService::on_client_disconnected(
+    std::function<void(const ConnectedClient&, const std::string&, const std::string&)> listener) {
   const std::lock_guard lock(impl_->mutex);
   impl_->disconnected = std::move(listener);
 }

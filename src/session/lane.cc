@@ -343,7 +343,8 @@ PushResult Lane::give_up_refill() {
   begin_catch_up({entries_[first].publication->epoch, entries_[first].publication->offset - 1});
   for (std::size_t i = first; i < entries_.size(); ++i) {
     // What was trimmed will be said again where it is read again.
-    const bool again = entries_[i].refill || (entries_[i].kind == Entry::Kind::gap && entries_[i].gap->reason == GapReason::trimmed);
+    const bool again =
+        entries_[i].refill || (entries_[i].kind == Entry::Kind::gap && entries_[i].gap->reason == GapReason::trimmed);
     if (again) remove_at(i);
   }
   trim_removed();

@@ -26,7 +26,8 @@ bool Outbox::push_invoke(Frame frame, std::size_t bytes_max) {
 
 Lane& Outbox::lane(const LaneSettings& settings) {
   if (Lane* found = find_lane(settings.ns)) return *found;
-  auto place = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& l) { return l.settings().priority > settings.priority; });
+  auto place =
+      std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& l) { return l.settings().priority > settings.priority; });
   return *lanes_.emplace(place, settings);
 }
 
@@ -49,11 +50,13 @@ void Outbox::commit(Frame block, std::uint32_t begin, std::uint32_t end) {
 }
 
 bool Outbox::has_frames() const {
-  return committed_ || !control_.empty() || !invokes_.empty() || std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.has_frames(); });
+  return committed_ || !control_.empty() || !invokes_.empty() ||
+         std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.has_frames(); });
 }
 
 bool Outbox::idle() const {
-  return !committed_ && control_.empty() && invokes_.empty() && std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.idle(); });
+  return !committed_ && control_.empty() && invokes_.empty() &&
+         std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.idle(); });
 }
 
 std::size_t Outbox::bytes() const {

@@ -17,15 +17,15 @@ namespace sparc::session {
 
 /// What a lane does when it is over its bytes.
 enum class LanePolicy : std::uint8_t {
-  catch_up,     // with history: frames go, the position stays, and the lane refills from history as the socket drains
+  catch_up,  // with history: frames go, the position stays, and the lane refills from history as the socket drains
   drop_oldest,
-  conflate,     // the newest per (room, event) stays, then the oldest goes
-  disconnect,   // SLOW_CONSUMER
+  conflate,    // the newest per (room, event) stays, then the oldest goes
+  disconnect,  // SLOW_CONSUMER
 };
 
 struct LaneSettings {
   NamespaceId ns = 0;
-  std::uint8_t priority = 0;      // lower leaves first
+  std::uint8_t priority = 0;  // lower leaves first
   LanePolicy policy = LanePolicy::drop_oldest;
   std::size_t bytes_max = 1'048'576;
 };
@@ -46,22 +46,22 @@ struct GapRun {
 struct Entry {
   enum class Kind : std::uint8_t { publication, position, gap, notice, removed };
   Kind kind = Kind::publication;
-  bool refill = false;              // came from history
-  std::uint8_t room_rank = 0;       // which of the publication's rooms it was rendered for
+  bool refill = false;                // came from history
+  std::uint8_t room_rank = 0;         // which of the publication's rooms it was rendered for
   std::uint32_t begin = 0, size = 0;  // within `block`
   Frame block;
-  std::uint64_t number = 0;         // the shard's publication number
-  std::int64_t expires_ms = 0;      // monotonic; 0: never
-  PublicationPtr publication;       // null for positions and gaps
-  std::unique_ptr<GapRun> gap;      // kind gap: rendered when it leaves
+  std::uint64_t number = 0;     // the shard's publication number
+  std::int64_t expires_ms = 0;  // monotonic; 0: never
+  PublicationPtr publication;   // null for positions and gaps
+  std::unique_ptr<GapRun> gap;  // kind gap: rendered when it leaves
 };
 
 enum class PushResult : std::uint8_t {
   queued,
-  conflated,   // took the place of an older one
-  dropped,     // it, or others, were dropped; a gap stands in the lane where one is due
-  catch_up,    // the lane gave up its frames: the caller refills it from history
-  overflow,    // the connection is to be closed with SLOW_CONSUMER
+  conflated,  // took the place of an older one
+  dropped,    // it, or others, were dropped; a gap stands in the lane where one is due
+  catch_up,   // the lane gave up its frames: the caller refills it from history
+  overflow,   // the connection is to be closed with SLOW_CONSUMER
 };
 
 /// One namespace's queue of one connection.
@@ -124,11 +124,11 @@ class Lane {
 
   LaneSettings settings_;
   Queue entries_;
-  Queue behind_;                    // unnumbered frames that wait until the lane is level again
+  Queue behind_;                                            // unnumbered frames that wait until the lane is level again
   absl::flat_hash_map<std::string, std::uint64_t> latest_;  // of `latest` entries: key to ticket
   std::uint64_t front_ticket_ = 1ULL << 32;  // room in front for gaps; ticket of entries_.front(); the others follow by one
   std::size_t bytes_ = 0;
-  std::size_t live_ = 0;            // entries that are not removed
+  std::size_t live_ = 0;  // entries that are not removed
   std::uint64_t dropped_ = 0;
   bool catching_up_ = false;
   bool reading_ = false;
@@ -199,8 +199,8 @@ class Outbox {
   std::size_t control_bytes_ = 0;
   Ring<Frame> invokes_;
   std::size_t invoke_bytes_ = 0;
-  std::vector<Lane> lanes_;   // by priority
-  std::vector<Pick> picks_;   // of the last gather
+  std::vector<Lane> lanes_;  // by priority
+  std::vector<Pick> picks_;  // of the last gather
 };
 
 }  // namespace sparc::session

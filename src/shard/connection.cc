@@ -199,6 +199,7 @@ void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason)
 void Shard::remove(ConnectionId id, Connection& c, std::string_view reason) {
   end_session(id, c, reason);
   if (c.sio()) {
+    socketio_wire_.on_gone(c);
     engine_io_.socket_gone(c.engine, id);
     counters_->socketio_sockets.set(counters_->socketio_sockets.get() - 1);
   } else {

@@ -35,8 +35,8 @@ struct HttpPhase final : Speaks {
     bool keep_alive = true;
     Frame answer;
     std::unique_ptr<Host::Access> asked = nullptr;  // where requests are logged
-    ConnectionId engine;  // the Engine.IO session whose poll it is, while that one has not answered
-    std::string origin;   // of that poll: what its answer allows; empty: the request had none
+    ConnectionId engine;                            // the Engine.IO session whose poll it is, while that one has not answered
+    std::string origin;                             // of that poll: what its answer allows; empty: the request had none
   };
   Ring<Exchange> exchanges;      // unanswered, or answered behind an unanswered one
   std::uint64_t first = 0;       // number of exchanges.front()

@@ -60,7 +60,8 @@ void Shard::refuse_identity(ConnectionId id, Connection& c, std::optional<std::i
 }
 
 void Shard::accept_user(ConnectionId id, Connection& c, Identity identity, std::optional<std::int64_t> request) {
-  if (!identity.anonymous && parts_.host.revoked(identity)) return refuse_identity(id, c, request, {Code::REVOKED, "the token was revoked"});
+  if (!identity.anonymous && parts_.host.revoked(identity))
+    return refuse_identity(id, c, request, {Code::REVOKED, "the token was revoked"});
   if (c.phase == Phase::active) return refresh(id, c, std::move(identity), request);
   if (auto admitted = parts_.host.admit(identity); !admitted) return refuse_identity(id, c, request, admitted.error());
   session::Session& session = *c.session;
@@ -91,7 +92,8 @@ bool Shard::is_revoked(const ServiceIdentity& service) {
 void Shard::accept_service(ConnectionId id, Connection& c, ServiceIdentity service, std::optional<std::int64_t> request) {
   if (is_revoked(service)) return refuse_identity(id, c, request, {Code::REVOKED, "the token was revoked"});
   if (c.phase == Phase::active) {
-    const bool same = c.session->service && c.session->service->name == service.name && c.session->service->tenant_id == service.tenant_id;
+    const bool same =
+        c.session->service && c.session->service->name == service.name && c.session->service->tenant_id == service.tenant_id;
     if (!same) return refuse_identity(id, c, request, {Code::FORBIDDEN, "a refresh keeps the identity; this names another one"});
     *c.session->service = std::move(service);
     c.session->expiry_announced = false;
@@ -120,7 +122,8 @@ void Shard::refresh(ConnectionId id, Connection& c, Identity identity, std::opti
     if (!session.identity.organization_id.empty()) {
       parts_.broker.detached(broker::IdKind::organization, session.identity.organization_id, identity.tenant_id);
     }
-    if (!identity.organization_id.empty()) parts_.broker.attached(broker::IdKind::organization, identity.organization_id, identity.tenant_id);
+    if (!identity.organization_id.empty())
+      parts_.broker.attached(broker::IdKind::organization, identity.organization_id, identity.tenant_id);
   }
   session.identity = std::move(identity);
   session.expiry_announced = false;
@@ -148,7 +151,8 @@ void Shard::reevaluate(ConnectionId id, Connection& c) {
       const auto before = rooms_of(state);
       add_identity_rooms(id.slot, c, state);
       std::vector<std::string> fresh = rooms_of(state);
-      std::erase_if(fresh, [&](const std::string& room) { return std::find(before.begin(), before.end(), room) != before.end(); });
+      std::erase_if(fresh,
+                    [&](const std::string& room) { return std::find(before.begin(), before.end(), room) != before.end(); });
       send_latest(id, state.ns, std::move(fresh));
     }
     if (evicted.empty()) continue;

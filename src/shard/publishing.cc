@@ -35,7 +35,8 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
                                          " bytes of UTF-8 without control characters");
   }
   if (request.rooms.empty() || request.rooms.size() > settings_->limits.publication_rooms_max) {
-    return refuse(Code::BAD_REQUEST, "a publication names 1 to " + std::to_string(settings_->limits.publication_rooms_max) + " rooms");
+    return refuse(Code::BAD_REQUEST,
+                  "a publication names 1 to " + std::to_string(settings_->limits.publication_rooms_max) + " rooms");
   }
   if (request.except.size() > settings_->limits.publication_rooms_max) {
     return refuse(Code::BAD_REQUEST, "\"except\" names " + std::to_string(settings_->limits.publication_rooms_max) +
@@ -56,17 +57,20 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
     if (!parsed) return done({parsed.error(), {}, false});
     std::string of = parsed->tenant;
     if (!of.empty() && settings_->is_public_room(parsed->name)) {
-      return refuse(Code::BAD_REQUEST, json_string(parsed->name) + " is a public room, of every tenant; its name alone reaches it");
+      return refuse(Code::BAD_REQUEST,
+                    json_string(parsed->name) + " is a public room, of every tenant; its name alone reaches it");
     }
     const bool is_public = of.empty() && parsed->kind == RoomKind::other && settings_->is_public_room(parsed->name);
     if (is_public) {
       any_public = true;
     } else if (of.empty()) {
       of = request.tenant;
-      if (of.empty() && publisher != nullptr && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization)) of = publisher->tenant_id;
+      if (of.empty() && publisher != nullptr && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization))
+        of = publisher->tenant_id;
       if (of.empty() && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization)) {
         if (unresolved && unresolved->name != parsed->name) {
-          return refuse(Code::BAD_REQUEST, "only one user: or org: room without its tenant may be in a publication; name the tenant");
+          return refuse(Code::BAD_REQUEST,
+                        "only one user: or org: room without its tenant may be in a publication; name the tenant");
         }
         unresolved = *parsed;
       } else if (of.empty()) {
@@ -80,11 +84,13 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
     }
     if (std::find(names.begin(), names.end(), parsed->name) == names.end()) names.push_back(std::move(parsed->name));
   }
-  if (any_public && (tenant_named || unresolved)) return refuse(Code::BAD_REQUEST, "public rooms and rooms of a tenant cannot be mixed in one publication");
+  if (any_public && (tenant_named || unresolved))
+    return refuse(Code::BAD_REQUEST, "public rooms and rooms of a tenant cannot be mixed in one publication");
   if (publisher != nullptr && !publisher->tenant_id.empty() && (any_public || (tenant_named && tenant != publisher->tenant_id))) {
     return refuse(Code::FORBIDDEN, "this key publishes to tenant \"" + publisher->tenant_id + "\" alone");
   }
-  if (!unresolved || tenant_named) return resolve_and_publish(std::move(request), *ns, std::move(tenant), std::move(names), std::move(done));
+  if (!unresolved || tenant_named)
+    return resolve_and_publish(std::move(request), *ns, std::move(tenant), std::move(names), std::move(done));
   const broker::IdKind kind = unresolved->kind == RoomKind::user ? broker::IdKind::user : broker::IdKind::organization;
   const std::string name = unresolved->name.substr(unresolved->name.find(':') + 1);
   const broker::Ticket ticket = ++last_ticket_;
@@ -92,14 +98,18 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
                             done = std::move(done)](std::vector<std::string> tenants) mutable {
     if (tenants.empty()) return done({});  // accepted: nobody to reach
     if (tenants.size() > 1) {
-      return done({Fault{Code::BAD_REQUEST, json_string(name) + " is ambiguous: more than one tenant has that id; name the tenant"}, {}, false});
+      return done(
+          {Fault{Code::BAD_REQUEST, json_string(name) + " is ambiguous: more than one tenant has that id; name the tenant"},
+           {},
+           false});
     }
     resolve_and_publish(std::move(request), id, std::move(tenants.front()), std::move(names), std::move(done));
   });
   parts_.broker.tenants_of(ticket, kind, name);
 }
 
-void Shard::resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms, PublishDone done) {
+void Shard::resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms,
+                                PublishDone done) {
   Publication publication;
   publication.ns = ns;
   publication.tenant = std::move(tenant);
@@ -147,7 +157,9 @@ void Shard::to_broker(Publication publication, PublishDone done) {
   published_.emplace(ticket, [this, copy = std::move(copy), done = std::move(done)](broker::Published result) mutable {
     using Outcome = broker::Published::Outcome;
     switch (result.outcome) {
-      case Outcome::numbered: parts_.host.message_sent(copy->ns, copy->event); return done({std::nullopt, std::move(result.position), false});
+      case Outcome::numbered:
+        parts_.host.message_sent(copy->ns, copy->event);
+        return done({std::nullopt, std::move(result.position), false});
       case Outcome::accepted: parts_.host.message_sent(copy->ns, copy->event); return done({});
       case Outcome::refused: return done({std::move(result.fault), {}, false});
       case Outcome::unavailable: return without_broker(std::move(*copy), std::move(done));
@@ -160,7 +172,10 @@ void Shard::without_broker(Publication publication, PublishDone done) {
   const std::size_t bytes = publication.bytes();
   const Limits& limits = settings_->limits;
   if (outage_queue_.size() >= limits.outage_queue_entries_max || outage_bytes_ + bytes > limits.outage_queue_bytes_max) {
-    return done({Fault{Code::UNAVAILABLE, "the broker is away and the queue for it is full (limits.outage_queue_entries_max)", 1000}, {}, false});
+    return done(
+        {Fault{Code::UNAVAILABLE, "the broker is away and the queue for it is full (limits.outage_queue_entries_max)", 1000},
+         {},
+         false});
   }
   if (provisional_.contains(publication.id)) return done({std::nullopt, {}, true});  // a retry
   if (settings_->namespaces[publication.ns].outage == Outage::deliver) {
@@ -218,7 +233,8 @@ void Shard::send_to_broker(Publication publication) {
   const broker::Ticket ticket = ++last_ticket_;
   published_.emplace(ticket, [this, copy = publication](broker::Published result) mutable {
     using Outcome = broker::Published::Outcome;
-    const bool later = result.outcome == Outcome::unavailable || (result.outcome == Outcome::refused && result.fault.code == Code::UNAVAILABLE);
+    const bool later =
+        result.outcome == Outcome::unavailable || (result.outcome == Outcome::refused && result.fault.code == Code::UNAVAILABLE);
     const std::size_t bytes = copy.bytes();
     if (later && outage_queue_.size() < settings_->limits.outage_queue_entries_max) {
       outage_bytes_ += bytes;
@@ -258,9 +274,9 @@ void Shard::forget_provisional(const Publication& publication) {
 }
 
 bool Shard::superseded(const Publication& value) const {
-  return value.policy.latest && !provisional_latest_.empty() && std::all_of(value.rooms.begin(), value.rooms.end(), [&](const std::string& room) {
-    return provisional_latest_.contains(latest_name(value, room));
-  });
+  return value.policy.latest && !provisional_latest_.empty() &&
+         std::all_of(value.rooms.begin(), value.rooms.end(),
+                     [&](const std::string& room) { return provisional_latest_.contains(latest_name(value, room)); });
 }
 
 void Shard::on_published(broker::Ticket ticket, broker::Published result) { finish(published_, ticket, std::move(result)); }

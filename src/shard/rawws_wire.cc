@@ -169,7 +169,8 @@ void RawWsWire::reply(ConnectionId id, Connection& c, std::int64_t request, std:
   if (--peer.joins_left == 0) joined(id, c);
 }
 
-void RawWsWire::reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view, std::span<const std::string>) {
+void RawWsWire::reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view,
+                             std::span<const std::string>) {
   refuse(id, c, request, {Code::INTERNAL, "the answer has attachments, which this connection cannot carry"});
 }
 

@@ -50,7 +50,8 @@ void Shard::push_refill(session::Lane& lane, session::Entry entry) {
   if (entry.size != 0) lane.push_refill(std::move(entry));  // else it is not told on this wire
 }
 
-void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane, const broker::HistoryPart& part) {
+void Shard::take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane,
+                      const broker::HistoryPart& part) {
   if (part.reach != Reach::reached) {
     if (part.next.epoch != lane.position().epoch) lane.until = 0;  // it was of an epoch that is over
     session::GapRun gap;
@@ -124,7 +125,8 @@ void Shard::read_stream(const StreamKey& stream, std::optional<Position> since, 
   parts_.broker.read(ticket, stream, std::move(since), limits);
 }
 
-void Shard::on_history_request(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::History& history) {
+void Shard::on_history_request(ConnectionId id, Connection& c, std::optional<std::int64_t> request,
+                               const protocol::History& history) {
   session::NamespaceState* state = joined(id, c, request, history.ns);
   if (state == nullptr || !within_rates(id, c, request, state->ns)) return;
   if (!settings_->namespaces[state->ns].history) {
@@ -170,7 +172,8 @@ void Shard::on_history_part(HistoryRequest request, std::optional<Position> sinc
   bool full = false;
   if (!request.reached) {
     request.reached = !since || part.reach == Reach::reached;
-  } else if (part.reach != Reach::reached) {  // trimmed, or another epoch, since the part before: that is for the next request to say
+  } else if (part.reach !=
+             Reach::reached) {  // trimmed, or another epoch, since the part before: that is for the next request to say
     part.entries.clear();
     part.next = *since;
     full = true;
@@ -181,7 +184,8 @@ void Shard::on_history_part(HistoryRequest request, std::optional<Position> sinc
       render_.clear();
       const std::size_t attached = request.attached.size();
       protocol::native::append_kept_event(render_, request.attached, ns, publication->rooms[*rank], *publication);
-      if (request.count != 0 && request.events.size() + render_.size() + request.attached.size() > settings_->limits.history_bytes_max) {
+      if (request.count != 0 &&
+          request.events.size() + render_.size() + request.attached.size() > settings_->limits.history_bytes_max) {
         request.attached.resize(attached);
         full = true;
         break;
@@ -194,7 +198,8 @@ void Shard::on_history_part(HistoryRequest request, std::optional<Position> sinc
   if (!full) at = part.next;
   constexpr std::size_t parts_max = 16;  // of one request: a client whose rooms match little asks again from `position`
   const bool complete = !full && part.complete;
-  if (!complete && !full && request.count < request.limit && ++request.parts < parts_max) return read_history(std::move(request), at);
+  if (!complete && !full && request.count < request.limit && ++request.parts < parts_max)
+    return read_history(std::move(request), at);
   std::string data = "{\"events\":[" + request.events + "],\"position\":{\"epoch\":";
   append_json_string(data, at.epoch);
   data += ",\"offset\":" + std::to_string(at.offset) + "},\"complete\":" + (complete ? "true" : "false") +

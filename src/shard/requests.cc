@@ -39,11 +39,15 @@ void Shard::arrive(ConnectionId id, Connection& c, protocol::native::Decoded dec
     case session::Turn::now: return handle(id, c, std::move(request));
     case session::Turn::parked: return;
     case session::Turn::full:
-      return refuse(id, c, request_id, {Code::RATE_LIMITED, "too many frames wait behind an earlier one (limits.connection_parked_frames_max)", 100});
+      return refuse(
+          id, c, request_id,
+          {Code::RATE_LIMITED, "too many frames wait behind an earlier one (limits.connection_parked_frames_max)", 100});
     case session::Turn::busy:
-      return refuse(id, c, request_id, {Code::RATE_LIMITED, "too many requests are unanswered (limits.connection_requests_max)", 100});
+      return refuse(id, c, request_id,
+                    {Code::RATE_LIMITED, "too many requests are unanswered (limits.connection_requests_max)", 100});
     case session::Turn::duplicate:  // the one in flight is still to be answered
-      return wire(c).refuse(id, c, request_id, {Code::BAD_REQUEST, "id " + std::to_string(*request_id) + " is in flight already"});
+      return wire(c).refuse(id, c, request_id,
+                            {Code::BAD_REQUEST, "id " + std::to_string(*request_id) + " is in flight already"});
   }
 }
 
@@ -88,14 +92,16 @@ void Shard::handle(ConnectionId id, Connection& c, Request request) {
   refuse(id, c, request.id, {Code::FORBIDDEN, "publish, handle, result and watch are for services"});
 }
 
-session::NamespaceState* Shard::joined(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view name) {
+session::NamespaceState* Shard::joined(ConnectionId id, Connection& c, std::optional<std::int64_t> request,
+                                       std::string_view name) {
   const auto ns = settings_->find_namespace(name);
   if (!ns) {
     refuse(id, c, request, unknown_namespace(*settings_, name));
     return nullptr;
   }
   session::NamespaceState* state = c.session->find(*ns);
-  if (state == nullptr) refuse(id, c, request, {Code::UNKNOWN_NAMESPACE, "namespace " + json_string(name) + " is not joined; send \"join\" first"});
+  if (state == nullptr)
+    refuse(id, c, request, {Code::UNKNOWN_NAMESPACE, "namespace " + json_string(name) + " is not joined; send \"join\" first"});
   return state;
 }
 
@@ -221,20 +227,22 @@ void Shard::on_presence(ConnectionId id, Connection& c, std::optional<std::int64
     return refuse(id, c, request, {Code::FORBIDDEN, "no room rule with \"presence\" covers " + json_string(parsed->name)});
   }
   c.session->begin_wait(presence.ns);
-  parts_.host.presence(stream_of(*state).key, parsed->name, [this, id, request, ns = presence.ns](std::vector<PresenceEntry> users) {
-    Connection* to = find(id);
-    if (to == nullptr || to->phase != Phase::active) return;
-    std::string data = "{\"users\":[";
-    for (const PresenceEntry& user : users) {
-      if (data.back() != '[') data += ',';
-      data += "{\"userId\":" + json_string(user.user_id) + ",\"connections\":" + std::to_string(user.connections) + ",\"since\":\"";
-      append_iso_time(data, user.since_ms);
-      data += "\"}";
-    }
-    reply(id, *to, request, data + "]}");
-    to->session->end_wait(ns);
-    resume(id);
-  });
+  parts_.host.presence(stream_of(*state).key, parsed->name,
+                       [this, id, request, ns = presence.ns](std::vector<PresenceEntry> users) {
+                         Connection* to = find(id);
+                         if (to == nullptr || to->phase != Phase::active) return;
+                         std::string data = "{\"users\":[";
+                         for (const PresenceEntry& user : users) {
+                           if (data.back() != '[') data += ',';
+                           data += "{\"userId\":" + json_string(user.user_id) +
+                                   ",\"connections\":" + std::to_string(user.connections) + ",\"since\":\"";
+                           append_iso_time(data, user.since_ms);
+                           data += "\"}";
+                         }
+                         reply(id, *to, request, data + "]}");
+                         to->session->end_wait(ns);
+                         resume(id);
+                       });
 }
 
 void Shard::on_service_request(ConnectionId id, Connection& c, Request request) {
@@ -246,8 +254,9 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
   };
   if (auto* p = std::get_if<protocol::Publish>(&request.command)) {
     if (!may(Scope::publish, "publish")) return;
-    PublishRequest out{std::move(p->ns),        std::move(p->rooms),       std::move(p->event),          std::move(p->data),
-                       std::move(p->more_args), std::move(p->attachments), std::move(p->except), std::move(p->publication_id), std::move(p->tenant)};
+    PublishRequest out{std::move(p->ns),     std::move(p->rooms),          std::move(p->event),
+                       std::move(p->data),   std::move(p->more_args),      std::move(p->attachments),
+                       std::move(p->except), std::move(p->publication_id), std::move(p->tenant)};
     return publish(std::move(out), &service, [this, id, rid = request.id](PublishAnswer answer) {
       Connection* to = find(id);
       if (to == nullptr || to->phase != Phase::active || !to->session) return;
@@ -278,7 +287,9 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
       } else if (hook == "client:disconnected") {
         disconnected = true;
       } else {
-        return refuse(id, c, request.id, {Code::BAD_REQUEST, "unknown hook " + json_string(hook) + "; known are client:connected, client:disconnected"});
+        return refuse(
+            id, c, request.id,
+            {Code::BAD_REQUEST, "unknown hook " + json_string(hook) + "; known are client:connected, client:disconnected"});
       }
     }
     parts_.host.service_watch(id, service, connected, disconnected);
@@ -307,7 +318,8 @@ void Shard::invoke(ConnectionId service, std::string_view call_id, std::string_v
   close(service, *c, close_code_of(Code::SLOW_CONSUMER), "invokes are over limits.service_lane_bytes_max");
 }
 
-void Shard::hook(ConnectionId service, std::string_view hook, std::string_view ns, std::string_view client, std::string_view reason) {
+void Shard::hook(ConnectionId service, std::string_view hook, std::string_view ns, std::string_view client,
+                 std::string_view reason) {
   Connection* c = find(service);
   if (c == nullptr || c->phase != Phase::active) return;
   if (c->outbox && c->outbox->control_bytes() > settings_->limits.control_lane_bytes_max / 2) {

@@ -40,7 +40,8 @@ Shard::Shard(std::shared_ptr<const Settings> settings, Authority authority, Part
 Shard::~Shard() = default;
 
 void Shard::reload(std::shared_ptr<const Settings> settings, Authority authority) {
-  const std::shared_ptr<const Settings> old = std::exchange(settings_, std::move(settings));  // connections view what it says of their path
+  const std::shared_ptr<const Settings> old =
+      std::exchange(settings_, std::move(settings));  // connections view what it says of their path
   receiver_options_.message_bytes_max = settings_->limits.message_bytes_max;
   receiver_options_.message_fragments_max = settings_->limits.message_fragments_max;
   authority_.claims = std::move(authority.claims);

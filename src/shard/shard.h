@@ -26,12 +26,12 @@
 #include "protocol/native/codec.h"
 #include "shard/connection.h"
 #include "shard/counters.h"
-#include "shard/host.h"
 #include "shard/engine_io.h"
+#include "shard/host.h"
 #include "shard/native_wire.h"
 #include "shard/rawws_wire.h"
-#include "shard/socketio_wire.h"
 #include "shard/settings.h"
+#include "shard/socketio_wire.h"
 
 namespace sparc::shard {
 
@@ -46,20 +46,20 @@ struct Authority {
 /// Something to publish, as its publisher said it.
 struct PublishRequest {
   std::string ns;
-  std::vector<std::string> rooms;     // full names, public rooms, user:<id>, org:<id>; all of one tenant
+  std::vector<std::string> rooms;  // full names, public rooms, user:<id>, org:<id>; all of one tenant
   std::string event;
-  std::string data;                   // valid JSON; empty: null
+  std::string data;  // valid JSON; empty: null
   std::string more_args;
   std::vector<std::string> attachments;
-  std::vector<std::string> except;    // public ids of connections that do not get it
-  std::string publication_id;         // empty: one is made
-  std::string tenant;                 // of user: and org: rooms; empty: the directory is asked
+  std::vector<std::string> except;  // public ids of connections that do not get it
+  std::string publication_id;       // empty: one is made
+  std::string tenant;               // of user: and org: rooms; empty: the directory is asked
 };
 
 struct PublishAnswer {
   std::optional<Fault> fault;
-  Position position;                  // epoch "": nothing is kept
-  bool queued = false;                // waits for the broker
+  Position position;    // epoch "": nothing is kept
+  bool queued = false;  // waits for the broker
 };
 /// {"epoch","offset"}, {"queued":true} or {}.
 [[nodiscard]] std::string publish_answer_json(const PublishAnswer& answer);
@@ -72,15 +72,19 @@ using PublishDone = std::move_only_function<void(PublishAnswer)>;
 ///
 /// Turn:   the driver calls on_bytes, on_publication and the like in any order, then `end_of_turn` once: nothing is sent before.
 /// Thread: all calls on one thread, except `counters`, which any thread may read.
-class Shard final : public broker::Listener, private fanout::Renderer, private fanout::Wishes, private fanout::Sink, private session::GapRenderer {
+class Shard final : public broker::Listener,
+                    private fanout::Renderer,
+                    private fanout::Wishes,
+                    private fanout::Sink,
+                    private session::GapRenderer {
  public:
   struct Parts {
     Transport& transport;
     broker::Broker& broker;
     Host& host;
     Entropy& entropy;
-    std::string node_id;              // part of connection ids
-    std::uint16_t index = 0;          // of this shard
+    std::string node_id;      // part of connection ids
+    std::uint16_t index = 0;  // of this shard
     auth::OwnershipSource* ownership = nullptr;
   };
   Shard(std::shared_ptr<const Settings> settings, Authority authority, Parts parts, Now now);
@@ -168,48 +172,49 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   friend class EngineIo;
   struct StreamInfo {
     bool entered = false;
-    bool known = false;                 // the broker said where it stands, and tells what follows
-    bool behind = false;                // publications were missed since: `received` is not where it stands
-    bool gap_announced = false;         // of the outage under way
-    bool latest_due = false;            // newest values were asked for while the broker was away
+    bool known = false;          // the broker said where it stands, and tells what follows
+    bool behind = false;         // publications were missed since: `received` is not where it stands
+    bool gap_announced = false;  // of the outage under way
+    bool latest_due = false;     // newest values were asked for while the broker was away
     std::int64_t idle_since_ms = 0;
     std::int64_t last_missed_ms = 0;
   };
   struct RoomDecision {
     enum class Outcome : std::uint8_t { allow, held, deny, pending } outcome = Outcome::allow;
-    std::string name;           // short
+    std::string name;  // short
     bool is_public = false;
     Fault fault;
-    auth::Ticket ticket = 0;    // of a pending one
+    auth::Ticket ticket = 0;  // of a pending one
   };
   struct Joining {
     ConnectionId id;
     std::optional<std::int64_t> request;
     NamespaceId ns = 0;
-    std::vector<RoomDecision> rooms;                         // allowed
+    std::vector<RoomDecision> rooms;  // allowed
     std::vector<std::pair<std::string, Code>> denied;
     protocol::Wish wish;
     std::optional<Position> recover;
-    hub::Stream* stream = nullptr;                           // held
-    hub::Stream* open_to_all = nullptr;                      // held where a room is public
+    hub::Stream* stream = nullptr;       // held
+    hub::Stream* open_to_all = nullptr;  // held where a room is public
   };
-  struct FormInfo {                      // how one class of connections is written to
+  struct FormInfo {  // how one class of connections is written to
     Wire* wire = nullptr;
     bool deflate = false;
-    bool offsets = false;                                 // Socket.IO: recovery is on
-    protocol::ChannelSet held = 0;                        // raw-ws
-    std::shared_ptr<const protocol::View> view;           // of the older wires
-    std::uint32_t users = 0;                              // connections; without any it may become another form
+    bool offsets = false;                        // Socket.IO: recovery is on
+    protocol::ChannelSet held = 0;               // raw-ws
+    std::shared_ptr<const protocol::View> view;  // of the older wires
+    std::uint32_t users = 0;                     // connections; without any it may become another form
 
     [[nodiscard]] bool same(const FormInfo& other) const {
-      return wire == other.wire && deflate == other.deflate && offsets == other.offsets && held == other.held && view == other.view;
+      return wire == other.wire && deflate == other.deflate && offsets == other.offsets && held == other.held &&
+             view == other.view;
     }
   };
-  struct Waiting {                       // a publication for the broker
+  struct Waiting {  // a publication for the broker
     Publication publication;
     std::size_t bytes = 0;
   };
-  struct Lease {                         // points of a user's or tenant's bucket, taken in advance
+  struct Lease {  // points of a user's or tenant's bucket, taken in advance
     std::int64_t points = 0;
     std::int64_t refused_until_ms = 0;
     std::int64_t used_ms = 0;
@@ -298,7 +303,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   /// Listed by name, not by `*`, or the server's own.
   [[nodiscard]] bool origin_named(const http::Request& request) const;
   /// False: nothing came that says who it is.
-  [[nodiscard]] bool authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token);
+  [[nodiscard]] bool authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request,
+                                          std::string_view offered_token);
 
   // views.cc
   /// The index of the form for one more connection. `release_form` gives it back.
@@ -319,12 +325,14 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void reply(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view data);
   void refuse(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const Fault& fault);
   /// Whether a request of these limits may go on; else it was refused.
-  [[nodiscard]] bool within_rates(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::optional<NamespaceId> ns);
+  [[nodiscard]] bool within_rates(ConnectionId id, Connection& c, std::optional<std::int64_t> request,
+                                  std::optional<NamespaceId> ns);
   [[nodiscard]] std::int64_t spend(std::string name, Rate rate);
   void on_event(ConnectionId id, Connection& c, protocol::Request request);
   void on_presence(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::Presence& presence);
   void on_service_request(ConnectionId id, Connection& c, protocol::Request request);
-  [[nodiscard]] session::NamespaceState* joined(ConnectionId id, Connection& c, std::optional<std::int64_t> request, std::string_view ns);
+  [[nodiscard]] session::NamespaceState* joined(ConnectionId id, Connection& c, std::optional<std::int64_t> request,
+                                                std::string_view ns);
 
   // identity.cc
   void authenticate(ConnectionId id, Connection& c, std::string token, std::optional<std::int64_t> request);
@@ -364,7 +372,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   // recovery.cc
   void refill(ConnectionId id, NamespaceId ns);
   void on_refill(ConnectionId id, NamespaceId ns, const Position& since, broker::HistoryPart part);
-  void take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane, const broker::HistoryPart& part);
+  void take_part(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane,
+                 const broker::HistoryPart& part);
   static void push_refill(session::Lane& lane, session::Entry entry);
   void level(std::uint32_t slot, Connection& c, session::NamespaceState& state, session::Lane& lane);
   /// The room of the publication that the connection holds and whose filters it passes; nothing: not for it.
@@ -376,8 +385,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
     std::optional<std::int64_t> request;
     NamespaceId ns = 0;
     std::size_t limit = 0;
-    std::string events;                 // JSON so far
-    std::string attached;               // their attachments
+    std::string events;    // JSON so far
+    std::string attached;  // their attachments
     std::size_t count = 0;
     std::optional<bool> reached;
     std::size_t parts = 0;
@@ -387,7 +396,8 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   void on_history_part(HistoryRequest request, std::optional<Position> since, broker::HistoryPart part);
 
   // publishing.cc
-  void resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms, PublishDone done);
+  void resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms,
+                           PublishDone done);
   void to_broker(Publication publication, PublishDone done);
   void without_broker(Publication publication, PublishDone done);
   void send_to_broker(Publication publication);
@@ -418,22 +428,22 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   SocketIoWire socketio_wire_{*this};
   RawWsWire rawws_wire_{*this};
   absl::flat_hash_map<std::string, std::shared_ptr<const auth::ClaimRules>> view_claims_;  // by view; those that differ
-  std::vector<FormInfo> forms_;                            // by Connection::form
-  std::uint16_t flushed_form_ = native;                    // of the connection whose outbox is being sent
+  std::vector<FormInfo> forms_;                                                            // by Connection::form
+  std::uint16_t flushed_form_ = native;  // of the connection whose outbox is being sent
 
-  FrameAccount frames_;                                    // outlives every Frame below
+  FrameAccount frames_;  // outlives every Frame below
   Slab<Connection> connections_;
   hub::Hub hub_;
   fanout::Fanout fanout_;
-  std::vector<std::unique_ptr<protocol::WishTable>> wishes_;   // by namespace
-  std::vector<StreamInfo> streams_;                        // by Stream::index
+  std::vector<std::unique_ptr<protocol::WishTable>> wishes_;  // by namespace
+  std::vector<StreamInfo> streams_;                           // by Stream::index
   std::vector<std::uint32_t> idle_streams_;
   TimerWheel timers_;
 
-  std::vector<std::uint32_t> dirty_;                       // slots to flush at the end of the turn
+  std::vector<std::uint32_t> dirty_;  // slots to flush at the end of the turn
   std::vector<ConnectionId> broken_;
   std::vector<std::int64_t> served_;  // when the publications of this turn's ended fan-outs were accepted, in microseconds
-  std::vector<std::pair<ConnectionId, std::string_view>> slow_;   // to close with SLOW_CONSUMER, and why
+  std::vector<std::pair<ConnectionId, std::string_view>> slow_;  // to close with SLOW_CONSUMER, and why
   std::vector<std::pair<ConnectionId, NamespaceId>> refills_;
   std::vector<std::unique_ptr<session::Outbox>> spare_outboxes_;
   std::string scratch_;
@@ -450,7 +460,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   absl::flat_hash_map<broker::Ticket, std::string> points_;
 
   absl::flat_hash_map<std::string, Lease> leases_;
-  absl::flat_hash_map<std::array<std::uint8_t, 16>, TokenBucket> handshakes_;   // by source
+  absl::flat_hash_map<std::array<std::uint8_t, 16>, TokenBucket> handshakes_;  // by source
   TokenBucket node_handshakes_;
   struct AwaitingKeys {
     ConnectionId id;
@@ -468,7 +478,7 @@ class Shard final : public broker::Listener, private fanout::Renderer, private f
   bool available_ = true;
   Ring<Waiting> outage_queue_;
   std::size_t outage_bytes_ = 0;
-  absl::flat_hash_map<std::string, std::uint64_t> provisional_;     // publication id: the number it was delivered under
+  absl::flat_hash_map<std::string, std::uint64_t> provisional_;       // publication id: the number it was delivered under
   absl::flat_hash_map<std::string, std::string> provisional_latest_;  // stream, room, event, key: id of the newest of them
 
   bool draining_ = false;

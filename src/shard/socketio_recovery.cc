@@ -35,17 +35,28 @@ void SocketIoWire::read_recovery(Connection& c, std::string_view auth) {
 
 void SocketIoWire::take_record(ConnectionId id, Connection& c) {
   const broker::Ticket ticket = ++shard_.last_ticket_;
-  shard_.records_.emplace(ticket, [this, id](std::optional<std::string> value) {
+  const std::string pid = c.sio()->connecting->kept_pid;
+  shard_.records_.emplace(ticket, [this, id, pid](std::optional<std::string> value) {
     Connection* now = shard_.find(id);
-    if (now == nullptr || now->phase != Connection::Phase::active) return;
+    if (now == nullptr || now->phase != Connection::Phase::active) return put_back(pid, value.value_or(""));
     recover(*now, value);
     join_all(id, *now);
   });
-  shard_.parts_.broker.take_record(ticket, record_key(c.sio()->connecting->kept_pid));
+  shard_.parts_.broker.take_record(ticket, record_key(pid));
+}
+
+void SocketIoWire::put_back(std::string_view pid, std::string_view record) {
+  if (!record.empty()) shard_.parts_.broker.keep_record(record_key(pid), record, record_ttl_ms());
+}
+
+void SocketIoWire::on_gone(const Connection& c) {
+  // It comes back once more, and knows nothing of this attempt.
+  if (const auto& connecting = c.sio()->connecting) put_back(connecting->kept_pid, connecting->kept_record);
 }
 
 // Who leaves by itself does not come back to what it had: the record is taken, and nobody waits for it.
 void SocketIoWire::forget_record(const Connection& c) {
+  if (const auto& connecting = c.sio()->connecting) connecting->kept_record.clear();
   if (const auto& pid = c.sio()->pid; !pid.empty())
     shard_.parts_.broker.take_record(++shard_.last_ticket_, record_key(pid.view()));
 }
@@ -100,7 +111,7 @@ void SocketIoWire::recover(Connection& c, const std::optional<std::string>& valu
   const Identity& identity = c.session->identity;
   if (user != identity.user_id || tenant != identity.tenant_id) {
     // Not its own: the owner may still come.
-    return shard_.parts_.broker.keep_record(record_key(socket.connecting->kept_pid), *value, record_ttl_ms());
+    return put_back(socket.connecting->kept_pid, *value);
   }
   protocol::Join held;
   held.wants.ns = socket.view->namespaces.front();
@@ -112,6 +123,7 @@ void SocketIoWire::recover(Connection& c, const std::optional<std::string>& valu
     held = std::move(*join);
   }
   held.recover = recovery->recover;
+  socket.connecting->kept_record = *value;
   socket.connecting->recovery = std::make_unique<protocol::Join>(std::move(held));
 }
 

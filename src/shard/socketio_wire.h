@@ -56,6 +56,7 @@ struct SocketIoSocket final : Speaks {
     Fault join_fault;
     std::unique_ptr<protocol::Join> recovery;       // what it held before and where it was
     std::string kept_sid, kept_pid;                 // of `recovery`
+    std::string kept_record;                        // was taken: goes back if the client is not told that it is connected
     std::string position;                           // offset string that follows CONNECT; empty: none
     std::vector<protocol::socketio::Packet> early;  // came before its joins were under way; bounded as frames that wait are
     std::size_t early_bytes = 0;
@@ -80,6 +81,8 @@ class SocketIoWire final : public Wire {
   // From the Engine.IO session.
   void on_packet(ConnectionId session, EngineSession& s, protocol::socketio::Packet packet);
   void on_transport_closed(EngineSession& s, std::string_view reason);
+  /// The socket is about to be no more.
+  void on_gone(const Connection& c);
 
   void on_message(ConnectionId, Connection&, ws::MessageType, std::string_view) override {}
   void welcome(ConnectionId id, Connection& c) override;
@@ -114,6 +117,7 @@ class SocketIoWire final : public Wire {
   void prolong_record(const Connection& c);
   [[nodiscard]] std::uint32_t record_ttl_ms() const;
   void forget_record(const Connection& c);
+  void put_back(std::string_view pid, std::string_view record);
   void join_all(ConnectionId id, Connection& c);
   [[nodiscard]] bool form_recovers(const Connection& c) const;
   /// Until it is known who it is. False: too many.

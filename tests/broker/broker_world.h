@@ -17,7 +17,18 @@
 namespace sparc::broker {
 
 struct Told {
-  enum class What : std::uint8_t { publication, published, entered, history, latest, tenants, record, points, missed, availability };
+  enum class What : std::uint8_t {
+    publication,
+    published,
+    entered,
+    history,
+    latest,
+    tenants,
+    record,
+    points,
+    missed,
+    availability
+  };
   What what = What::publication;
   Ticket ticket = 0;
   PublicationPtr publication = nullptr;

@@ -272,7 +272,8 @@ TEST(ServiceRouter, HandlersAreBoundedAndThoseWithoutInstancesMakeRoom) {
 
 TEST(ServiceRouter, PatternsAndTheLengthOfNamesAreBounded) {
   World world({.service_node_patterns_max = 1});
-  EXPECT_THAT(world.handle(1, {"a:*", "b:*", std::string(257, 'x'), "", "c"}), testing::HasSubstr("limits.service_node_patterns_max"));
+  EXPECT_THAT(world.handle(1, {"a:*", "b:*", std::string(257, 'x'), "", "c"}),
+              testing::HasSubstr("limits.service_node_patterns_max"));
   world.handle(2, {"a"}, {.group = std::string(257, 'g')});
   world.handle(3, {"a"}, {.group = ""});
   EXPECT_EQ(world.router.counters().handlers_refused, 5U);

@@ -37,7 +37,8 @@ TEST(ConnectionMachine, opens_with_its_token_and_joins_what_was_configured_after
 TEST(ConnectionMachine, tells_the_same_whatever_the_pieces_in_which_bytes_arrive) {
   std::string frames = text_frame(welcome_frame);
   frames += text_frame(R"({"type":"reply","id":1,"data":{"rooms":[],"recovered":false,"position":{"epoch":"x","offset":3}}})");
-  frames += text_frame(R"([{"type":"ping"},{"type":"event","namespace":"alerts","event":"alert:created","offset":4,"data":{"a":1.0}}])");
+  frames += text_frame(
+      R"([{"type":"ping"},{"type":"event","namespace":"alerts","event":"alert:created","offset":4,"data":{"a":1.0}}])");
   std::vector<Lines> transcripts;
   for (std::size_t cut = 0; cut <= frames.size(); ++cut) {
     World world;
@@ -170,7 +171,8 @@ TEST(ConnectionMachine, repairs_a_gap_from_history_before_it_tells_what_came_beh
             R"({"namespace":"alerts","event":"alert:created","id":"p43","offset":43,"data":{}},)"
             R"({"namespace":"alerts","event":"alert:created","id":"p44","offset":44,"data":{}}],)"
             R"("position":{"epoch":"x7","offset":44},"complete":true,"recovered":true}})");
-  EXPECT_THAT(world.told(), ElementsAre("alert:created 42", "alert:created 43", "stale alerts dropped repaired", "alert:created 44"));
+  EXPECT_THAT(world.told(),
+              ElementsAre("alert:created 42", "alert:created 43", "stale alerts dropped repaired", "alert:created 44"));
 }
 
 TEST(ConnectionMachine, tells_stale_and_goes_on_where_a_repair_fails) {
@@ -248,12 +250,14 @@ TEST(ConnectionMachine, answers_each_request_once) {
   protocol::Event start{"video", "stream:start", R"({"cameraId":"7"})", {}, {}};
   for (OpId op = 1; op <= 4; ++op) world.machine.request(world.now, op, start, 5'000);
   world.settle();
-  EXPECT_EQ(world.sent().front(), R"({"type":"event","id":2,"namespace":"video","event":"stream:start","data":{"cameraId":"7"}})");
+  EXPECT_EQ(world.sent().front(),
+            R"({"type":"event","id":2,"namespace":"video","event":"stream:start","data":{"cameraId":"7"}})");
   world.say(R"({"type":"reply","id":2,"data":{"url":"x"}})");
   world.say(R"({"type":"reply","id":2,"data":{"url":"again"}})");
   world.say(R"({"type":"error","id":3,"error":{"code":"NO_HANDLER","message":"nobody"}})");
   world.advance(5'000);
-  EXPECT_THAT(world.told(), ElementsAre(R"(answer 1 {"url":"x"})", "answer 2 NO_HANDLER", "answer 3 TIMEOUT", "answer 4 TIMEOUT"));
+  EXPECT_THAT(world.told(),
+              ElementsAre(R"(answer 1 {"url":"x"})", "answer 2 NO_HANDLER", "answer 3 TIMEOUT", "answer 4 TIMEOUT"));
 }
 
 TEST(ConnectionMachine, sends_subscriptions_again_on_the_next_connection_but_events_never) {
@@ -312,7 +316,8 @@ TEST(ConnectionMachine, tells_no_event_of_a_namespace_that_was_left_and_joined_a
   world.begin();
   world.machine.leave(world.now, "alerts");
   world.configure("alerts");
-  EXPECT_THAT(world.sent(), ElementsAre(R"({"type":"leave","namespace":"alerts"})", R"({"type":"join","id":2,"namespace":"alerts"})"));
+  EXPECT_THAT(world.sent(),
+              ElementsAre(R"({"type":"leave","namespace":"alerts"})", R"({"type":"join","id":2,"namespace":"alerts"})"));
   world.event(42);
   world.join_reply(2);
   world.event(43);

@@ -81,7 +81,8 @@ TEST_F(EndToEnd, clients_of_one_token_share_a_connection_and_are_narrowed_each) 
   server->publish("alerts", "tenant:t-shared", "alert:deleted", R"({"alertId":"a1"})");
   server->publish("monitoring", "tenant:t-shared", "incident:created", "{}");
   EXPECT_EQ(all.wait(3).size(), 3U);
-  EXPECT_THAT(narrow.wait(2), ElementsAre(R"(alert:created {"type":"security","priority":"high"})", R"(alert:deleted {"alertId":"a1"})"));
+  EXPECT_THAT(narrow.wait(2),
+              ElementsAre(R"(alert:created {"type":"security","priority":"high"})", R"(alert:deleted {"alertId":"a1"})"));
   EXPECT_THAT(monitoring.wait(1), ElementsAre("incident:created {}"));
 }
 

@@ -50,7 +50,7 @@ class FakePeer final : private ws::ReceiverHandler {
   }
   std::vector<std::string> take() { return std::exchange(texts_, {}); }
 
-  std::string head;             // of the client's request
+  std::string head;              // of the client's request
   std::uint16_t close_code = 0;  // of the client's close frame; 0: none came
 
  private:

@@ -112,11 +112,13 @@ class World {
       const auto& message = delivered->message;
       lines_.push_back(message.event + " " + (message.offset != 0 ? std::to_string(message.offset) : message.id));
     } else if (const auto* stale = std::get_if<action::Stale>(&action)) {
-      lines_.push_back("stale " + stale->stale.namespace_ + " " + stale->stale.reason + (stale->stale.repaired ? " repaired" : ""));
+      lines_.push_back("stale " + stale->stale.namespace_ + " " + stale->stale.reason +
+                       (stale->stale.repaired ? " repaired" : ""));
     } else if (const auto* evicted = std::get_if<action::Evicted>(&action)) {
       lines_.push_back("evicted " + evicted->rooms.front() + " " + evicted->code);
     } else if (const auto* answered = std::get_if<action::Answered>(&action)) {
-      lines_.push_back("answer " + std::to_string(answered->op) + " " + (answered->answer ? *answered->answer : answered->answer.error().code));
+      lines_.push_back("answer " + std::to_string(answered->op) + " " +
+                       (answered->answer ? *answered->answer : answered->answer.error().code));
     } else if (const auto* problem = std::get_if<action::Problem>(&action)) {
       lines_.push_back("problem " + problem->failure.code);
     }

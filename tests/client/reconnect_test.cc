@@ -34,11 +34,12 @@ TEST_P(Closes, are_retried_as_their_code_says) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Closes,
-                         testing::Values(CloseCase{1000, true}, CloseCase{1001, true}, CloseCase{1008, false}, CloseCase{1009, false},
-                                         CloseCase{1011, true}, CloseCase{1012, true}, CloseCase{1013, true}, CloseCase{4000, false},
-                                         CloseCase{4001, false}, CloseCase{4002, false}, CloseCase{4003, false},
-                                         CloseCase{4004, false}, CloseCase{4005, true}, CloseCase{4006, false},
-                                         CloseCase{4007, true}, CloseCase{4008, true}, CloseCase{4010, false}, CloseCase{4999, true}),
+                         testing::Values(CloseCase{1000, true}, CloseCase{1001, true}, CloseCase{1008, false},
+                                         CloseCase{1009, false}, CloseCase{1011, true}, CloseCase{1012, true},
+                                         CloseCase{1013, true}, CloseCase{4000, false}, CloseCase{4001, false},
+                                         CloseCase{4002, false}, CloseCase{4003, false}, CloseCase{4004, false},
+                                         CloseCase{4005, true}, CloseCase{4006, false}, CloseCase{4007, true},
+                                         CloseCase{4008, true}, CloseCase{4010, false}, CloseCase{4999, true}),
                          [](const auto& tested) { return "code_" + std::to_string(tested.param.code); });
 
 TEST(Reconnect, takes_an_expired_token_for_a_reason_to_ask_for_another_at_once) {
@@ -260,7 +261,8 @@ TEST(Drain, holds_changes_of_rooms_back_until_the_next_connection_has_joined) {
   world.open();
   world.welcome();
   world.join_reply(3, R"("recovered":true)");
-  EXPECT_THAT(world.sent(2), ElementsAre(HasSubstr("join"), R"({"type":"subscribe","id":2,"namespace":"alerts","rooms":["camera:7"]})"));
+  EXPECT_THAT(world.sent(2),
+              ElementsAre(HasSubstr("join"), R"({"type":"subscribe","id":2,"namespace":"alerts","rooms":["camera:7"]})"));
 }
 
 }  // namespace

@@ -68,7 +68,8 @@ class ServerProcess {
   }
 
   void publish(const std::string& ns, const std::string& room, const std::string& event, const std::string& data) const {
-    const std::string body = R"({"namespace":")" + ns + R"(","room":")" + room + R"(","event":")" + event + R"(","data":)" + data + "}";
+    const std::string body =
+        R"({"namespace":")" + ns + R"(","room":")" + room + R"(","event":")" + event + R"(","data":)" + data + "}";
     const std::string answer = http("POST /api/v1/broadcast", body);
     ASSERT_TRUE(answer.starts_with("HTTP/1.1 20")) << answer;
   }
@@ -91,7 +92,8 @@ class ServerProcess {
     std::string line;
     char c = 0;
     pollfd ready{fd, POLLIN, 0};
-    while (::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(deadline).count())) == 1 && ::read(fd, &c, 1) == 1 && c != '\n') {
+    while (::poll(&ready, 1, static_cast<int>(std::chrono::milliseconds(deadline).count())) == 1 && ::read(fd, &c, 1) == 1 &&
+           c != '\n') {
       line.push_back(c);
     }
     return line;
@@ -132,8 +134,10 @@ class ServerProcess {
     to.sin_port = htons(port);
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) throw std::runtime_error("connect");
-    const std::string request = what + " HTTP/1.1\r\nHost: h\r\nX-API-Key: key-of-the-clients-tests\r\nContent-Type: application/json\r\nConnection: close\r\n" +
-                                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string request =
+        what +
+        " HTTP/1.1\r\nHost: h\r\nX-API-Key: key-of-the-clients-tests\r\nContent-Type: application/json\r\nConnection: close\r\n" +
+        "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     (void)::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
     std::string answer;
     char buffer[16384];

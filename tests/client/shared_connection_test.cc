@@ -66,10 +66,12 @@ class SharedConnectionTest : public testing::Test, protected Transports {
   }
   void change(const RecordingMember& member, protocol::Subscribe choice) {
     choice.ns = "alerts";
-    connection.subscribe(now, member, std::move(choice), [&](auto answer) { answers.push_back(answer ? "granted" : answer.error().code); });
+    connection.subscribe(now, member, std::move(choice),
+                         [&](auto answer) { answers.push_back(answer ? "granted" : answer.error().code); });
   }
   void unsubscribe(const RecordingMember& member, std::vector<std::string> rooms) {
-    connection.unsubscribe(now, member, std::move(rooms), [&](auto answer) { answers.push_back(answer ? "left" : answer.error().code); });
+    connection.unsubscribe(now, member, std::move(rooms),
+                           [&](auto answer) { answers.push_back(answer ? "left" : answer.error().code); });
   }
   /// Both in `alerts`, with nothing under way.
   void begin() {

@@ -35,8 +35,9 @@ TEST(Url, takes_addresses_of_ip_version_6_in_brackets) {
 }
 
 TEST(Url, says_what_is_wrong) {
-  for (const char* url : {"", "localhost:3100", "ftp://h", "ws://", "ws://:3100", "ws://h:", "ws://h:0", "ws://h:65536", "ws://h:1x",
-                          "ws://[::1", "ws://[::1]3100", "ws://user:secret@h", "ws://h/#top", "ws://h/a b", "ws://h/\r\nX: y"}) {
+  for (const char* url :
+       {"", "localhost:3100", "ftp://h", "ws://", "ws://:3100", "ws://h:", "ws://h:0", "ws://h:65536", "ws://h:1x", "ws://[::1",
+        "ws://[::1]3100", "ws://user:secret@h", "ws://h/#top", "ws://h/a b", "ws://h/\r\nX: y"}) {
     const auto parsed = parse_url(url);
     ASSERT_FALSE(parsed.has_value()) << url;
     EXPECT_EQ(parsed.error().message.find("secret"), std::string::npos);

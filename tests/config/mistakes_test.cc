@@ -19,7 +19,8 @@ TEST(Mistakes, AKeyInTheWrongTableIsSuggestedWithItsTable) {
 }
 
 TEST(Mistakes, AllAreToldAtOnce) {
-  const std::string told = mistakes_of("prot = 1\ntoken_expiring_s = -1\n", {{"WEBSOCKET_PORT", "tcp://10.0.0.1"}}, {{"drain_ms", "soon"}});
+  const std::string told =
+      mistakes_of("prot = 1\ntoken_expiring_s = -1\n", {{"WEBSOCKET_PORT", "tcp://10.0.0.1"}}, {{"drain_ms", "soon"}});
   EXPECT_EQ(told,
             "test.toml:1:1: prot: unknown key; did you mean \"port\"?\n"
             "test.toml:2:1: token_expiring_s: must be 0 to 86400, not -1\n"
@@ -85,6 +86,7 @@ TEST(Mistakes, NoneShowsASecret) {
       "api_keys = [{ name = 'a', key = '" + secret + "', scopes = ['all'] }]",
       "api_key = '" + secret + "'\napi_keys = [{ name = 'a', key = '" + secret + "', scopes = ['read'] }]",
       "jwt.secret = '" + secret + "'\nservice_jwt.secret = '" + secret + "'",
+      "jwt.jwks_url = 'https://keys:" + secret + "@example.com/keys'",
   };
   for (const auto& text : texts) {
     const std::string told = mistakes_of(text);

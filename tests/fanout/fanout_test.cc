@@ -18,7 +18,7 @@ struct Peers final : Renderer, Wishes, Sink {
   std::map<std::uint32_t, std::size_t> takes;  // what a socket takes of the next block; absent: all
   std::map<std::uint32_t, std::string> rest;   // of an entry that was begun
   std::vector<std::string> served_ids;
-  std::set<const char*> blocks;                // what lanes were given parts of
+  std::set<const char*> blocks;  // what lanes were given parts of
   protocol::FilterVocabulary words;
   protocol::Wish everything, incidents, every_second;
   Fanout* fanout = nullptr;

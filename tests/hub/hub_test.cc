@@ -110,12 +110,8 @@ TEST(Hub, RandomJoinsLeavesAndCursorsAgreeWithAPlainModel) {
           hub.join(peers[slot].list, stream, name, slot, {static_cast<std::uint32_t>(random.below(3)), 0}, 0);
         }
         break;
-      case 2:
-        EXPECT_EQ(hub.leave(peers[slot].list, stream, name), expected.erase(slot) == 1);
-        break;
-      case 3:
-        hub.change_class(peers[slot].list, slot, {static_cast<std::uint32_t>(random.below(3)), 0});
-        break;
+      case 2: EXPECT_EQ(hub.leave(peers[slot].list, stream, name), expected.erase(slot) == 1); break;
+      case 3: hub.change_class(peers[slot].list, slot, {static_cast<std::uint32_t>(random.below(3)), 0}); break;
       case 4:
         if (Room* room = hub.find_room(stream, name); room != nullptr && cursors.size() < 3) {
           hub.open_cursor(*room);

@@ -29,7 +29,8 @@ TEST(MemoryBudget, AnIdleNativeConnectionFitsItsKibibyte) {
       {"namespace state", allocation(sizeof(session::NamespaceState))},
       {"memberships", rooms * sizeof(hub::Membership)},
       {"members in classes of the shared rooms", (rooms - 1) * sizeof(hub::Member)},
-      {"user room: room, class, member, index entry", allocation(sizeof(hub::Room)) + allocation(sizeof(hub::Group)) + 2 * allocation(8) + 9},
+      {"user room: room, class, member, index entry",
+       allocation(sizeof(hub::Room)) + allocation(sizeof(hub::Group)) + 2 * allocation(8) + 9},
       {"fan-out: hot entry, id of the slot, timer", 24 + 8 + sizeof(std::uint64_t) * 4},
   };
   std::size_t total = 0;

@@ -191,7 +191,8 @@ struct Renderer {
   void operator()(const Welcome& welcome) { append_welcome(out, welcome); }
   void operator()(const Reply& reply) {
     if (!reply.attachments.empty()) {
-      return append_binary_answer(out, reply.id, reply.data, std::vector<std::string>(reply.attachments.begin(), reply.attachments.end()));
+      return append_binary_answer(out, reply.id, reply.data,
+                                  std::vector<std::string>(reply.attachments.begin(), reply.attachments.end()));
     }
     if (reply.attached.empty()) return append_reply(out, reply.id, reply.data);
     append_binary_reply(out, reply.id, reply.data, reply.attached);

@@ -44,24 +44,29 @@ class IsolationWorld {
   }
   void join(Member& member) {
     const std::string ns = random_.below(2) == 0 ? "alerts" : "video";
-    node_.say(member.id, "{\"type\":\"join\",\"id\":" + std::to_string(++request_) + ",\"namespace\":\"" + ns + "\",\"rooms\":[\"" + room() + "\"]}");
+    node_.say(member.id, "{\"type\":\"join\",\"id\":" + std::to_string(++request_) + ",\"namespace\":\"" + ns +
+                             "\",\"rooms\":[\"" + room() + "\"]}");
   }
   void hostile(Member& member) {
     const std::string other = tenant();
-    const std::string names[] = {"tenant:" + other, "tenant:" + other + "/camera:1", "tenant:" + other + "/user:u1", "user:u1", "role:admin",
-                                 "tenant:" + other + "/tenant:" + other};
+    const std::string names[] = {
+        "tenant:" + other, "tenant:" + other + "/camera:1",       "tenant:" + other + "/user:u1", "user:u1",
+        "role:admin",      "tenant:" + other + "/tenant:" + other};
     for (const std::string& name : names) {
       for (const char* type : {"join", "subscribe", "unsubscribe"}) {
-        node_.say(member.id, "{\"type\":\"" + std::string(type) + "\",\"id\":" + std::to_string(++request_) + ",\"namespace\":\"alerts\",\"rooms\":[\"" + name + "\"]}");
+        node_.say(member.id, "{\"type\":\"" + std::string(type) + "\",\"id\":" + std::to_string(++request_) +
+                                 ",\"namespace\":\"alerts\",\"rooms\":[\"" + name + "\"]}");
       }
-      node_.say(member.id, "{\"type\":\"presence\",\"id\":" + std::to_string(++request_) + ",\"namespace\":\"alerts\",\"room\":\"" + name + "\"}");
+      node_.say(member.id, "{\"type\":\"presence\",\"id\":" + std::to_string(++request_) +
+                               ",\"namespace\":\"alerts\",\"room\":\"" + name + "\"}");
     }
     node_.say(member.id, "{\"type\":\"history\",\"id\":" + std::to_string(++request_) + ",\"namespace\":\"alerts\"}");
     ++member.foreign_attempts;
   }
   void broadcast() {
     const std::string of = tenant();
-    const std::string names[] = {"tenant:" + of, "tenant:" + of + "/" + room(), "tenant:" + of + "/user:u" + std::to_string(random_.below(3))};
+    const std::string names[] = {"tenant:" + of, "tenant:" + of + "/" + room(),
+                                 "tenant:" + of + "/user:u" + std::to_string(random_.below(3))};
     (void)node_.publish(random_.below(2) == 0 ? "alerts" : "video", {names[random_.below(3)]}, "e", "{\"of\":\"<" + of + ">\"}");
     node_.turn();
   }

@@ -45,6 +45,8 @@ class Gate final : public broker::Broker {
   bool holds_enters = false;          // of tenants' streams
   std::vector<std::pair<broker::Ticket, StreamKey>> held;
   std::vector<StreamKey> left;
+  bool holds_records = false;  // that are taken
+  std::vector<std::pair<broker::Ticket, std::string>> held_records;
 
   void publish(broker::Ticket ticket, Publication publication) override { to->publish(ticket, std::move(publication)); }
   void enter(broker::Ticket ticket, const StreamKey& stream) override {
@@ -68,7 +70,10 @@ class Gate final : public broker::Broker {
   void keep_record(std::string_view key, std::string_view value, std::uint32_t ttl_ms) override {
     to->keep_record(key, value, ttl_ms);
   }
-  void take_record(broker::Ticket ticket, std::string_view key) override { to->take_record(ticket, key); }
+  void take_record(broker::Ticket ticket, std::string_view key) override {
+    if (!holds_records) return to->take_record(ticket, key);
+    held_records.emplace_back(ticket, key);
+  }
   void take_points(broker::Ticket ticket, std::string_view name, Rate rate, std::uint32_t points) override {
     to->take_points(ticket, name, rate, points);
   }

@@ -88,8 +88,9 @@ TEST(Recovery, HistoryBringsAttachmentsInABinaryReply) {
   node.say(id, R"({"type":"history","id":2,"namespace":"alerts"})");
   const std::string text = node.messages(id).back();
   EXPECT_TRUE(text.starts_with(R"({"type":"reply","id":2)")) << text;
-  node.shard->publish({"alerts", {"tenant:t"}, "image", R"({"_placeholder":true,"num":0})", {}, {std::string("\x00\xff", 2), "x"}, {}, {}}, nullptr,
-                      [](PublishAnswer) {});
+  node.shard->publish(
+      {"alerts", {"tenant:t"}, "image", R"({"_placeholder":true,"num":0})", {}, {std::string("\x00\xff", 2), "x"}, {}, {}},
+      nullptr, [](PublishAnswer) {});
   node.turn();
   (void)node.messages(id);
   node.say(id, R"({"type":"history","id":3,"namespace":"alerts"})");

@@ -10,7 +10,7 @@ std::size_t offset_of(const std::string& message) {
 
 TEST(SlowReader, BehindASaturatedVideoLaneItsAlertsStillComeFirstAndComplete) {
   Settings settings = test_settings();
-  settings.namespaces[0].lane_bytes_max = 4'096;    // alerts overflow too, and come from history
+  settings.namespaces[0].lane_bytes_max = 4'096;  // alerts overflow too, and come from history
   settings.namespaces[1].lane_bytes_max = 16'384;
   settings.limits.fanout_slice_sends = 2;
   Node node(settings);
@@ -94,7 +94,8 @@ TEST(SlowReader, WhoseAnswersFillTheControlLaneIsClosedInTheMiddleOfARequestWith
   (void)node.messages(slow);
   node.drain(slow, 0);
   for (int i = 2; i < 60; ++i) {
-    node.say(slow, "{\"type\":\"subscribe\",\"id\":" + std::to_string(i) + ",\"namespace\":\"alerts\",\"rooms\":[\"camera:" + std::to_string(i) + "\"]}");
+    node.say(slow, "{\"type\":\"subscribe\",\"id\":" + std::to_string(i) +
+                       ",\"namespace\":\"alerts\",\"rooms\":[\"camera:" + std::to_string(i) + "\"]}");
   }
   EXPECT_EQ(node.shard->counters().slow_consumers.get(), 1U);
   node.drain(slow, SIZE_MAX);

@@ -20,14 +20,14 @@ Settings socketio_settings() {
   return settings;
 }
 
-std::string token_of(Node& node) {
-  return auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{"u", "t", {}, {}, 0}, node.now));
+std::string token_of(Node& node, const std::string& user = "u") {
+  return auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{user, "t", {}, {}, 0}, node.now));
 }
 
 /// A session by WebSocket, with a socket in /alerts; `more` are further members of what CONNECT says.
-ConnectionId open_websocket(Node& node, const std::string& more = {}) {
+ConnectionId open_websocket(Node& node, const std::string& more = {}, const std::string& user = "u") {
   const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
-  node.say(id, "40/alerts,{\"token\":\"" + token_of(node) + "\"" + more + "}");
+  node.say(id, "40/alerts,{\"token\":\"" + token_of(node, user) + "\"" + more + "}");
   return id;
 }
 
@@ -101,6 +101,43 @@ TEST(SocketIo, AConnectionThatIsDeadWithoutBeingKnownToBeDoesNotChangeWhatItsSuc
   (void)node.publish("alerts", {"tenant:t/camera:1"}, "alert", "\"of the camera\"");
   node.turn();
   EXPECT_TRUE(any_has(node.messages(third), "of the camera"));
+}
+
+TEST(SocketIo, WhoComesWithAnothersRecordIsNotRecoveredAndTheOwnerStillIs) {
+  Node node(socketio_settings());
+  (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
+  const ConnectionId first = open_websocket(node);
+  const Known known = known_of(node.messages(first));
+  node.shard->on_closed(first, "gone");
+  const std::string taken = member(node.messages(open_websocket(node, known.text(), "another")), "40/alerts,", "pid");
+  EXPECT_FALSE(taken.empty());
+  EXPECT_NE(taken, known.pid);
+  EXPECT_EQ(member(node.messages(open_websocket(node, known.text())), "40/alerts,", "pid"), known.pid);
+}
+
+TEST(SocketIo, AConnectionThatIsCutBeforeItIsConnectedUsesNoRecordUp) {
+  Node node(socketio_settings());
+  (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
+  const ConnectionId first = open_websocket(node);
+  const Known known = known_of(node.messages(first));
+  node.shard->on_closed(first, "gone");
+
+  node.gate.holds_records = true;  // cut while the record is on its way
+  const ConnectionId second = open_websocket(node, known.text());
+  node.shard->on_closed(second, "cut");
+  node.turn();
+  node.gate.holds_records = false;
+  for (const auto& [ticket, key] : std::exchange(node.gate.held_records, {})) node.gate.to->take_record(ticket, key);
+
+  node.gate.holds_enters = true;  // cut while its joins are under way
+  node.advance(60'000);           // nobody is in the stream any more
+  const ConnectionId third = open_websocket(node, known.text());
+  EXPECT_FALSE(any_has(node.messages(third), "40/alerts,"));
+  node.shard->on_closed(third, "cut");
+  node.turn();
+  node.gate.holds_enters = false;
+  for (const auto& [ticket, stream] : std::exchange(node.gate.held, {})) node.gate.to->enter(ticket, stream);
+  EXPECT_EQ(member(node.messages(open_websocket(node, known.text())), "40/alerts,", "pid"), known.pid);
 }
 
 TEST(SocketIo, ARecordStaysWithItsConnectionsHeartbeats) {

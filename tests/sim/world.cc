@@ -128,7 +128,8 @@ Plan Plan::of(std::uint64_t seed) {
   }
   plan.drains = random.below(3) == 0;
   plan.shard_bytes = random.below(4) == 0 ? 2'000 + random.below(10'000) : 0;
-  if (plan.video_policy == session::LanePolicy::drop_oldest && random.below(4) == 0) plan.video_policy = session::LanePolicy::conflate;
+  if (plan.video_policy == session::LanePolicy::drop_oldest && random.below(4) == 0)
+    plan.video_policy = session::LanePolicy::conflate;
   return plan;
 }
 
@@ -317,10 +318,13 @@ void World::check_memory(std::size_t index) {
   const bool over = budget != 0 && shard.frame_bytes() > budget;
   shard.for_each_lane([&](const session::Lane& lane, bool blocked) {
     const bool refills = lane.settings().policy == session::LanePolicy::catch_up;
-    if (lane.bytes() > plan_.lane_bytes + (refills ? part : entry)) violated("a lane holds " + std::to_string(lane.bytes()) + " bytes");
-    if (lane.behind_bytes() > plan_.lane_bytes + entry) violated("a lane keeps " + std::to_string(lane.behind_bytes()) + " bytes behind its refill");
+    if (lane.bytes() > plan_.lane_bytes + (refills ? part : entry))
+      violated("a lane holds " + std::to_string(lane.bytes()) + " bytes");
+    if (lane.behind_bytes() > plan_.lane_bytes + entry)
+      violated("a lane keeps " + std::to_string(lane.behind_bytes()) + " bytes behind its refill");
     const bool closes = lane.settings().policy == session::LanePolicy::disconnect;  // with this turn
-    if (over && blocked && !closes && lane.sheddable()) violated("a shard holds " + std::to_string(shard.frame_bytes()) + " bytes, and could shed some");
+    if (over && blocked && !closes && lane.sheddable())
+      violated("a shard holds " + std::to_string(shard.frame_bytes()) + " bytes, and could shed some");
   });
 }
 

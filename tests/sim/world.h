@@ -35,9 +35,9 @@ struct Plan {
   bool lossy = false;  // mailboxes may fill
   session::LanePolicy video_policy = session::LanePolicy::drop_oldest;
   std::uint32_t batch_ms = 0;
-  std::size_t socketio = 0;  // clients of Socket.IO, beside the others
-  bool drains = false;       // at the end: nobody leaves by itself
-  std::size_t shard_bytes = 0;     // of all outboxes of a shard; 0: the default
+  std::size_t socketio = 0;     // clients of Socket.IO, beside the others
+  bool drains = false;          // at the end: nobody leaves by itself
+  std::size_t shard_bytes = 0;  // of all outboxes of a shard; 0: the default
 
   [[nodiscard]] static Plan of(std::uint64_t seed);
   [[nodiscard]] std::string text() const;

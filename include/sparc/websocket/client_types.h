@@ -67,7 +67,7 @@ enum class Callbacks : std::uint8_t {
 };
 
 struct ClientOptions {
-  std::string url;         // ws://host:port or wss://host; without a path `/ws` is asked for
+  std::string url;  // ws://host:port or wss://host; without a path `/ws` is asked for
   Token token{};
   std::string namespace_{};  // joined by `connect`; the clients for alerts, monitoring and video fill it
 
@@ -76,12 +76,13 @@ struct ClientOptions {
   std::uint32_t reconnect_attempts = 10;        // in a row, then `failed`; 0: without end
   std::uint32_t timeout_ms = 10'000;            // of one attempt to connect, and of `connect`, `subscribe` and `unsubscribe`
 
-  std::string ca_file{};           // PEM of the authorities to trust for wss; empty: the system's
-  bool verify_certificate = true;  // false: anybody may answer; for tests only
+  std::string ca_file{};                             // PEM of the authorities to trust for wss; empty: the system's
+  bool verify_certificate = true;                    // false: anybody may answer; for tests only
   std::size_t message_bytes_max = 16 * 1024 * 1024;  // of one received message; a larger one ends the connection
 
   Callbacks callbacks = Callbacks::library_thread;
-  std::size_t poll_queue_max = 10'000;  // callbacks that wait for `poll`; beyond it the oldest messages go, announced by `on_stale`
+  std::size_t poll_queue_max =
+      10'000;  // callbacks that wait for `poll`; beyond it the oldest messages go, announced by `on_stale`
 };
 
 /// What a namespace is narrowed to, beside rooms. Absent leaves what was set.
@@ -90,12 +91,12 @@ struct Filter {
     std::string name;                 // type, priority … as configured on the server
     std::vector<std::string> values;  // an event passes with one of them, or without the field
   };
-  std::vector<Field> fields;       // all of them must pass
-  std::uint32_t every_ms = 0;      // of events of which only the latest counts: at most one per key in this time; 0: each
+  std::vector<Field> fields;   // all of them must pass
+  std::uint32_t every_ms = 0;  // of events of which only the latest counts: at most one per key in this time; 0: each
 };
 
 struct Disconnected {
-  std::uint16_t code = 0;      // WebSocket close code, or HTTP status of a refused handshake; 0: the connection was lost or not made
+  std::uint16_t code = 0;  // WebSocket close code, or HTTP status of a refused handshake; 0: the connection was lost or not made
   std::string reason;
   bool will_reconnect = false;
 };
@@ -109,10 +110,10 @@ struct Unsubscribed {
 /// Events of a namespace may be missing: the application should fetch its state again, unless they were `repaired`.
 struct Stale {
   std::string namespace_;
-  std::string room;           // empty: several rooms, or none known
-  std::uint64_t count = 0;    // of events that are missing; 0: not known
-  std::string reason;         // dropped | expired | trimmed | broker | not_recovered | poll_queue
-  bool repaired = false;      // what was missing has been fetched from history and delivered, in order
+  std::string room;         // empty: several rooms, or none known
+  std::uint64_t count = 0;  // of events that are missing; 0: not known
+  std::string reason;       // dropped | expired | trimmed | broker | not_recovered | poll_queue
+  bool repaired = false;    // what was missing has been fetched from history and delivered, in order
 };
 
 }  // namespace sparc::websocket

@@ -19,18 +19,18 @@ namespace sparc::websocket {
 struct NamespaceOptions {
   std::string name;
   std::optional<bool> history;
-  std::optional<std::string> room_strategy;                         // tenant, organization, custom
+  std::optional<std::string> room_strategy;                           // tenant, organization, custom
   std::optional<std::pair<std::uint32_t, std::uint32_t>> rate_limit;  // points, duration in ms; per user
   std::optional<std::uint32_t> batch_max_delay_ms;
 };
 
 /// Every field: what is set here, else the environment's, else the default (docs/configuration.md).
 struct ServiceOptions {
-  std::optional<std::uint16_t> port;              // WEBSOCKET_PORT, 3100; 0 binds a free one, see UnifiedWebSocketService::port
-  std::optional<std::string> host;                // 0.0.0.0
-  std::optional<std::string> jwt_secret;          // JWT_SECRET
-  std::optional<std::string> api_key;             // WEBSOCKET_API_KEY
-  std::vector<std::string> cors_origins;          // empty: CORS_ORIGINS
+  std::optional<std::uint16_t> port;      // WEBSOCKET_PORT, 3100; 0 binds a free one, see UnifiedWebSocketService::port
+  std::optional<std::string> host;        // 0.0.0.0
+  std::optional<std::string> jwt_secret;  // JWT_SECRET
+  std::optional<std::string> api_key;     // WEBSOCKET_API_KEY
+  std::vector<std::string> cors_origins;  // empty: CORS_ORIGINS
   std::vector<NamespaceOptions> namespaces;
   std::optional<std::uint32_t> ping_interval_ms;  // WEBSOCKET_PING_INTERVAL, 30000
   std::optional<std::uint32_t> ping_timeout_ms;   // WEBSOCKET_PING_TIMEOUT, 5000
@@ -46,39 +46,39 @@ struct ConnectedClient {
   std::string user_id, tenant_id, organization_id;
   std::vector<std::string> roles;
   std::vector<std::pair<std::string, std::vector<std::string>>> subscriptions;  // namespace, rooms
-  std::int64_t connected_at_ms = 0, last_activity_ms = 0;                        // Unix time
+  std::int64_t connected_at_ms = 0, last_activity_ms = 0;                       // Unix time
 };
 
 /// What became of a broadcast.
 struct BroadcastResult {
   std::optional<Error> error;
-  std::string epoch;                // empty: nothing is kept of this event
+  std::string epoch;  // empty: nothing is kept of this event
   std::uint64_t offset = 0;
-  bool queued = false;              // waits for the broker, or for start()
+  bool queued = false;  // waits for the broker, or for start()
 };
 
 /// An event that a client sent: `stream:start` in namespace `video` is `video:stream:start`.
 struct ServiceEvent {
   std::string name;
-  std::string data;                 // a JSON object with the verified socketId, userId, tenantId, organizationId, roles in it
+  std::string data;  // a JSON object with the verified socketId, userId, tenantId, organizationId, roles in it
   std::string tenant_id;
 };
 
 /// What a handler answers. Neither: handled, nothing to say.
 struct HandlerResult {
-  std::string data;                 // JSON
+  std::string data;  // JSON
   std::optional<Error> error;
 };
 
 struct Metrics {
   std::uint64_t total_clients = 0;
-  std::vector<std::pair<std::string, std::uint64_t>> namespaces;   // connected clients of each
+  std::vector<std::pair<std::string, std::uint64_t>> namespaces;  // connected clients of each
 };
 
 /// Where a handler runs.
 enum class RunOn : std::uint8_t {
-  executor,   // a thread of the service's own; may block
-  shard,      // `inline`: the client's shard; must not block, and costs no hand-over
+  executor,  // a thread of the service's own; may block
+  shard,     // `inline`: the client's shard; must not block, and costs no hand-over
 };
 
 /// Constructing starts no thread and opens nothing.
@@ -101,23 +101,28 @@ class UnifiedWebSocketService {
 
   /// `room`: a full name (tenant:t1, tenant:t1/camera:7, tenant:t1/user:u1), a public room, or user:<id> and org:<id>. `data` is
   /// JSON, passed on byte for byte. The future is ready when the broker accepted it. Before start() it is queued, at most 10,000.
-  virtual std::future<BroadcastResult> broadcast(std::string_view ns, std::string_view room, std::string_view event, std::string_view data);
-  std::future<BroadcastResult> broadcast_to_tenant(std::string_view tenant_id, std::string_view ns, std::string_view event, std::string_view data);
+  virtual std::future<BroadcastResult> broadcast(std::string_view ns, std::string_view room, std::string_view event,
+                                                 std::string_view data);
+  std::future<BroadcastResult> broadcast_to_tenant(std::string_view tenant_id, std::string_view ns, std::string_view event,
+                                                   std::string_view data);
   /// Without `tenant_id`: inside a handler the tenant of its event; elsewhere the directory of connected users is asked, and two
   /// tenants with that id are an error.
-  std::future<BroadcastResult> broadcast_to_user(std::string_view user_id, std::string_view ns, std::string_view event, std::string_view data,
-                                                 std::string_view tenant_id = {});
-  std::future<BroadcastResult> broadcast_to_organization(std::string_view organization_id, std::string_view ns, std::string_view event,
-                                                         std::string_view data, std::string_view tenant_id = {});
-  std::future<BroadcastResult> broadcast_to_room(std::string_view tenant_id, std::string_view ns, std::string_view room, std::string_view event,
-                                                 std::string_view data);
-  std::future<BroadcastResult> broadcast_to_role(std::string_view tenant_id, std::string_view role, std::string_view ns, std::string_view event,
-                                                 std::string_view data);
+  std::future<BroadcastResult> broadcast_to_user(std::string_view user_id, std::string_view ns, std::string_view event,
+                                                 std::string_view data, std::string_view tenant_id = {});
+  std::future<BroadcastResult> broadcast_to_organization(std::string_view organization_id, std::string_view ns,
+                                                         std::string_view event, std::string_view data,
+                                                         std::string_view tenant_id = {});
+  std::future<BroadcastResult> broadcast_to_room(std::string_view tenant_id, std::string_view ns, std::string_view room,
+                                                 std::string_view event, std::string_view data);
+  std::future<BroadcastResult> broadcast_to_role(std::string_view tenant_id, std::string_view role, std::string_view ns,
+                                                 std::string_view event, std::string_view data);
 
   /// Handles a client event. `retryable`: may run twice when an instance dies.
-  void on(std::string event, std::function<HandlerResult(const ServiceEvent&)> handler, RunOn where = RunOn::executor, bool retryable = false);
+  void on(std::string event, std::function<HandlerResult(const ServiceEvent&)> handler, RunOn where = RunOn::executor,
+          bool retryable = false);
   void on_client_connected(std::function<void(const ConnectedClient&, const std::string& ns)> listener);
-  void on_client_disconnected(std::function<void(const ConnectedClient&, const std::string& ns, const std::string& reason)> listener);
+  void on_client_disconnected(
+      std::function<void(const ConnectedClient&, const std::string& ns, const std::string& reason)> listener);
   /// Once per publication that the broker accepted; costs nothing without a listener. Set before start().
   void on_message_sent(std::function<void(const std::string& ns, const std::string& event)> listener);
   void on_error(std::function<void(const Error&)> listener);

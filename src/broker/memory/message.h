@@ -59,7 +59,9 @@ struct PointsRequest {
 
 struct Request {
   std::uint16_t from = 0;
-  std::variant<PublishRequest, EnterRequest, LeaveRequest, ReadRequest, LatestRequest, DirectoryRequest, RecordRequest, PointsRequest> what;
+  std::variant<PublishRequest, EnterRequest, LeaveRequest, ReadRequest, LatestRequest, DirectoryRequest, RecordRequest,
+               PointsRequest>
+      what;
 };
 
 struct PublishedAnswer {
@@ -99,8 +101,8 @@ struct AvailabilityNotice {
 };
 
 struct Answer {
-  std::variant<PublishedAnswer, EnteredAnswer, HistoryAnswer, LatestAnswer, TenantsAnswer, RecordAnswer, PointsAnswer, MissedNotice,
-               AvailabilityNotice>
+  std::variant<PublishedAnswer, EnteredAnswer, HistoryAnswer, LatestAnswer, TenantsAnswer, RecordAnswer, PointsAnswer,
+               MissedNotice, AvailabilityNotice>
       what;
 };
 

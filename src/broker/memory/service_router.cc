@@ -24,7 +24,8 @@ ServiceCall without_payload(const ServiceCall& call, std::string id) {
 }
 
 Fault bounded(std::string_view what, std::size_t most, std::string_view key) {
-  return {Code::BAD_REQUEST, "not all is handled: 1 to " + std::to_string(most) + ' ' + std::string(what) + " (" + std::string(key) + ")"};
+  return {Code::BAD_REQUEST,
+          "not all is handled: 1 to " + std::to_string(most) + ' ' + std::string(what) + " (" + std::string(key) + ")"};
 }
 
 }  // namespace
@@ -234,7 +235,8 @@ ServiceRouter::Instance& ServiceRouter::instance_with(InstanceId id) {
   return *instance;
 }
 
-std::expected<ServiceRouter::Place*, Fault> ServiceRouter::place_for(Group& group, const std::string& tenant, std::string& pattern) {
+std::expected<ServiceRouter::Place*, Fault> ServiceRouter::place_for(Group& group, const std::string& tenant,
+                                                                     std::string& pattern) {
   const bool with_star = is_pattern(pattern);
   auto same = [&](const auto& place) { return place->group == &group && place->tenant == tenant && place->pattern == pattern; };
   if (auto bucket = exact_.find(pattern); with_star || bucket != exact_.end()) {
@@ -246,7 +248,8 @@ std::expected<ServiceRouter::Place*, Fault> ServiceRouter::place_for(Group& grou
     return std::unexpected(bounded("bytes of an event's name", limits_.event_name_bytes_max, "limits.event_name_bytes_max"));
   }
   if (places_ >= limits_.service_node_handlers_max) {
-    return std::unexpected(bounded("names and patterns of a node", limits_.service_node_handlers_max, "limits.service_node_handlers_max"));
+    return std::unexpected(
+        bounded("names and patterns of a node", limits_.service_node_handlers_max, "limits.service_node_handlers_max"));
   }
   if (with_star && patterns_.size() >= limits_.service_node_patterns_max) {
     return std::unexpected(bounded("patterns of a node", limits_.service_node_patterns_max, "limits.service_node_patterns_max"));
@@ -271,7 +274,8 @@ std::expected<void, Fault> ServiceRouter::join(Instance& instance, Place& place,
   }
   if (instance.places.size() >= limits_.service_handlers_max) {
     if (place.members.empty() && place.vacant_until_ms <= now_ms_) drop_place(place);  // it was made for this
-    return std::unexpected(bounded("names and patterns of an instance", limits_.service_handlers_max, "limits.service_handlers_max"));
+    return std::unexpected(
+        bounded("names and patterns of an instance", limits_.service_handlers_max, "limits.service_handlers_max"));
   }
   if (place.members.empty()) vacant_.erase({place.vacant_until_ms, &place});
   place.members.push_back({&instance, retryable});
@@ -349,7 +353,8 @@ const ServiceRouter::Place::Member* ServiceRouter::least_busy(const Candidates& 
 }
 
 bool ServiceRouter::queue_is_full(const Group& group, const Event& event) const {
-  return group.waiting >= limits_.service_queue_entries_max || group.waiting_bytes + event.bytes > limits_.service_queue_bytes_max;
+  return group.waiting >= limits_.service_queue_entries_max ||
+         group.waiting_bytes + event.bytes > limits_.service_queue_bytes_max;
 }
 
 void ServiceRouter::queue(Task& task, Instance* instance) {

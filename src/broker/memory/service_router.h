@@ -107,8 +107,8 @@ class ServiceRouter {
   /// instance may call this several times; for an event that it names again the newest `retryable` holds. An event that several
   /// of its handlers match is retryable when all of them are. `local`: in this process, preferred.
   /// Where a bound forbade some of them, the fault names it; the others are handled.
-  std::optional<Fault> handle(InstanceId instance, std::string group, std::string tenant, std::vector<std::string> events, bool retryable,
-              bool local, Now now);
+  std::optional<Fault> handle(InstanceId instance, std::string group, std::string tenant, std::vector<std::string> events,
+                              bool retryable, bool local, Now now);
   /// The instance died or left: events that it had not been sent move to another; those it had, where they are retryable.
   void gone(InstanceId instance, Now now);
   /// A client left: which instances served it is forgotten, answers to it are dropped. Its events go on.

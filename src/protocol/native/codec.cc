@@ -57,7 +57,8 @@ std::vector<Decoded> Decoder::text(std::string_view text, std::size_t frames_max
   while (frames.next()) {
     if (out.size() == frames_max) {
       out.clear();
-      out.push_back(refused(std::nullopt, "more than " + std::to_string(frames_max) + " frames in one message (limits.message_frames_max)"));
+      out.push_back(refused(std::nullopt,
+                            "more than " + std::to_string(frames_max) + " frames in one message (limits.message_frames_max)"));
       return out;
     }
     const bool object = json::kind_of(frames.value) == json::Kind::object;

@@ -16,11 +16,11 @@
 namespace sparc::protocol::native {
 
 // Bounds of the wire itself; what depends on configuration (rooms of a connection, rooms of a publication) is checked behind it.
-inline constexpr std::int64_t id_max = std::int64_t{1} << 53;    // ids are integers within ± this
-inline constexpr std::size_t attachments_max = 10;               // of one binary message
-inline constexpr std::size_t list_items_max = 1024;              // of any array that is a field of a frame
-inline constexpr std::size_t event_name_bytes_max = 256;         // 1 to this, UTF-8 without control characters
-inline constexpr std::size_t name_bytes_max = 128;               // of a namespace, group, hook, call id, publication id, epoch
+inline constexpr std::int64_t id_max = std::int64_t{1} << 53;  // ids are integers within ± this
+inline constexpr std::size_t attachments_max = 10;             // of one binary message
+inline constexpr std::size_t list_items_max = 1024;            // of any array that is a field of a frame
+inline constexpr std::size_t event_name_bytes_max = 256;       // 1 to this, UTF-8 without control characters
+inline constexpr std::size_t name_bytes_max = 128;             // of a namespace, group, hook, call id, publication id, epoch
 inline constexpr std::size_t token_bytes_max = 16'384;
 
 /// A frame of a message that could not be decoded: answered by `error`, the connection stays.
@@ -59,7 +59,7 @@ struct Welcome {
   std::string connection_id;
   std::string user_id;
   std::string tenant_id;
-  std::string service;              // set: a service's welcome, with scopes instead of user and tenant
+  std::string service;  // set: a service's welcome, with scopes instead of user and tenant
   std::vector<std::string> scopes;
   std::uint32_t ping_interval_ms = 0;
   std::uint32_t ping_timeout_ms = 0;
@@ -69,10 +69,10 @@ struct Welcome {
 };
 
 struct Gap {
-  std::string_view room;            // empty: several rooms, or none known
+  std::string_view room;  // empty: several rooms, or none known
   std::uint64_t count = 0;
-  std::uint64_t from = 0, to = 0;   // offsets, where the stream is numbered; 0: not said
-  std::string_view reason;          // dropped | expired | trimmed | broker
+  std::uint64_t from = 0, to = 0;  // offsets, where the stream is numbered; 0: not said
+  std::string_view reason;         // dropped | expired | trimmed | broker
 };
 
 // Each appends one JSON object to `out`, without a frame header.
@@ -99,7 +99,8 @@ void append_ping(std::string& out);
 void append_evicted(std::string& out, std::string_view ns, std::span<const std::string> rooms, Code code);
 void append_token_expiring(std::string& out, std::int64_t expires_in_s);
 void append_reconnect(std::string& out, std::uint32_t after_ms, std::string_view reason);
-void append_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data, std::uint32_t deadline_ms);
+void append_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
+                   std::uint32_t deadline_ms);
 /// The whole binary message of an invoke with attachments.
 void append_binary_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
                           std::span<const std::string> attachments, std::uint32_t deadline_ms);

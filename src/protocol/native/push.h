@@ -20,8 +20,8 @@ namespace sparc::protocol::native {
 /// `data` and `attached` view the message; read them with replies.h.
 struct Reply {
   std::int64_t id = 0;
-  std::string_view data;      // JSON
-  std::string_view attached;  // of `history`: attachments of the events in `data`, one behind the other
+  std::string_view data;                      // JSON
+  std::string_view attached;                  // of `history`: attachments of the events in `data`, one behind the other
   std::vector<std::string_view> attachments;  // of an event: what placeholders in `data` name
 };
 struct ErrorReply {

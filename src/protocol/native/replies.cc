@@ -87,7 +87,8 @@ std::expected<HistoryReply, std::string> read_history_reply(std::string_view dat
     if (!event) return std::unexpected(std::move(event.error()));
     out.events.push_back(std::move(*event));
   }
-  if (!attached.empty()) return std::unexpected("the events leave " + std::to_string(attached.size()) + " bytes of attachments over");
+  if (!attached.empty())
+    return std::unexpected("the events leave " + std::to_string(attached.size()) + " bytes of attachments over");
   if (!read_position(json::find(data, "position"), out.position)) return wrong("position");
   out.complete = flag(data, "complete", true);
   out.recovered = flag(data, "recovered", true);

@@ -44,7 +44,6 @@ struct HistoryReply {
 // The error says what the server sent wrongly.
 [[nodiscard]] std::expected<JoinReply, std::string> read_join_reply(std::string_view data);
 [[nodiscard]] std::expected<PublishReply, std::string> read_publish_reply(std::string_view data);
-[[nodiscard]] std::expected<HistoryReply, std::string> read_history_reply(std::string_view data,
-                                                                           std::string_view attached = {});
+[[nodiscard]] std::expected<HistoryReply, std::string> read_history_reply(std::string_view data, std::string_view attached = {});
 
 }  // namespace sparc::protocol::native

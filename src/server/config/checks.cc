@@ -100,9 +100,11 @@ std::string check_origin(const std::string& text) {
 
 std::string check_http_url(const std::string& text) {
   for (std::string_view scheme : {"http://", "https://"}) {
-    if (text.starts_with(scheme) && text.size() > scheme.size() && text.size() <= 2048 && all(text, printable)) return {};
+    if (!text.starts_with(scheme) || text.size() == scheme.size() || text.size() > 2048 || !all(text, printable)) continue;
+    const auto authority = std::string_view(text).substr(scheme.size());
+    if (authority.substr(0, authority.find_first_of("/?#")).find('@') == std::string_view::npos) return {};
   }
-  return "an http:// or https:// URL";
+  return "an http:// or https:// URL without a user and a password, which would stand in logs";
 }
 
 std::string check_redis_url(const std::string& text) {

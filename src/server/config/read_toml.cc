@@ -15,7 +15,8 @@ struct NotToml {};
 #define TOML_ENABLE_FORMATTERS 0
 #pragma GCC diagnostic push
 #ifndef __clang__
-#pragma GCC diagnostic ignored "-Wterminate"  // in its functions that are noexcept the refusal ends the program, as an assertion does
+#pragma GCC diagnostic ignored \
+    "-Wterminate"  // in its functions that are noexcept the refusal ends the program, as an assertion does
 #endif
 #include <toml++/toml.h>
 #pragma GCC diagnostic pop

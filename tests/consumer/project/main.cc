@@ -14,7 +14,8 @@ namespace {
 constexpr const char* secret = "consumer-secret-of-at-least-32-bytes";
 // {"userId":"u1","tenantId":"t1","roles":["operator"]}, signed with it; does not expire.
 constexpr const char* token =
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VySWQiOiJ1MSIsInRlbmFudElkIjoidDEiLCJyb2xlcyI6WyJvcGVyYXRvciJdfQ.hvashy5PYX5zgil6_dtgsxLUmPRvmFNqqr32mka0IDM";
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VySWQiOiJ1MSIsInRlbmFudElkIjoidDEiLCJyb2xlcyI6WyJvcGVyYXRvciJdfQ."
+    "hvashy5PYX5zgil6_dtgsxLUmPRvmFNqqr32mka0IDM";
 
 template <class T>
 T await(std::future<T> future, const char* what) {
@@ -41,9 +42,8 @@ int main() {
   options.jwt_secret = secret;
   options.shards = 2;
   UnifiedWebSocketService service(options);
-  service.on("alerts:describe", [](const ServiceEvent& event) {
-    return HandlerResult{"{\"handled\":\"" + event.name + "\"}", {}};
-  });
+  service.on("alerts:describe",
+             [](const ServiceEvent& event) { return HandlerResult{"{\"handled\":\"" + event.name + "\"}", {}}; });
   service.on("alerts:quick", [](const ServiceEvent&) { return HandlerResult{"{\"quick\":true}", {}}; }, RunOn::shard);
   service.on("alerts:broken", [](const ServiceEvent&) -> HandlerResult { throw std::runtime_error("on purpose"); });
   auto early = service.broadcast_to_tenant("t1", "alerts", "alert:created", "{\"id\":\"early\"}");
@@ -64,7 +64,8 @@ int main() {
   expect(service.get_metrics().total_clients == 1, "one client is counted");
   expect(service.get_connected_clients().at(0).user_id == "u1", "the client is listed");
 
-  const auto sent = await(service.broadcast_to_user("u1", "alerts", "alert:created", "{\"id\":\"a1\",\"v\":1.0}"), "the broadcast");
+  const auto sent =
+      await(service.broadcast_to_user("u1", "alerts", "alert:created", "{\"id\":\"a1\",\"v\":1.0}"), "the broadcast");
   expect(!sent.error && sent.offset == 2, "the broadcast is numbered");
   expect(await(received.get_future(), "the message") == "{\"id\":\"a1\",\"v\":1.0}", "data arrives byte for byte");
 
