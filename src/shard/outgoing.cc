@@ -80,7 +80,10 @@ void Shard::close_slow() {
 }
 
 std::ptrdiff_t Shard::send(std::uint32_t slot, std::string_view block) {
-  if (const Connection* c = connections_.at_slot(slot); c != nullptr && c->sio()) return engine_io_.send(c->engine, block);
+  if (const Connection* c = connections_.at_slot(slot); c != nullptr && c->sio()) {
+    // A view may join several namespaces: what the first ones bring waits until the client knows that it is connected.
+    return c->sio()->is_connected() ? engine_io_.send(c->engine, block) : 0;
+  }
   const std::ptrdiff_t taken = parts_.transport.send(slot, block);
   counters_->sends.add();
   if (taken < 0) {

@@ -134,7 +134,7 @@ void SocketIoWire::on_packet(ConnectionId session, EngineSession& s, sio::Packet
       shard_.end_session(id, *c, "client namespace disconnect");
       return shard_.remove(id, *c, "client namespace disconnect");
     case sio::PacketType::event:
-      if (c->sio()->joining) return on_event(id, *c, std::move(packet));
+      if (c->sio()->is_connected()) return on_event(id, *c, std::move(packet));
       return hold(*c->sio(), std::move(packet)) ? void() : close();
     case sio::PacketType::ack: return;  // of none that we asked for
     default: return close();
@@ -228,8 +228,6 @@ void SocketIoWire::join_all(ConnectionId id, Connection& c) {
   if (names.empty()) return shard_.fail(id, c, {Code::UNKNOWN_NAMESPACE, "Invalid namespace"});
   // The last join may be answered at once, and then nothing of `connecting` is left.
   auto recovery = std::move(socket.connecting->recovery);
-  std::vector<sio::Packet> early = std::move(socket.connecting->early);
-  socket.joining = true;
   for (std::string& ns : names) {
     Connection* now = shard_.find(id);
     if (now == nullptr || now->phase != Phase::active) return;
@@ -239,11 +237,6 @@ void SocketIoWire::join_all(ConnectionId id, Connection& c) {
     Waiting waiting;
     waiting.what = What::join;
     ask(id, *now, std::move(waiting), std::move(join));
-  }
-  for (sio::Packet& packet : early) {
-    Connection* now = shard_.find(id);
-    if (now == nullptr || now->phase != Phase::active) return;
-    on_event(id, *now, std::move(packet));
   }
 }
 
@@ -294,6 +287,7 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
   packet.type = sio::PacketType::connect;
   packet.nsp = socket.nsp();
   packet.first = said;
+  if (c.outbox) c.outbox->blocked = false;
   send(id, c, packet);
   const std::string position =
       socket.pid.empty() || connecting->position.empty() ? std::string() : json_string(connecting->position);
@@ -308,6 +302,11 @@ void SocketIoWire::connected(ConnectionId id, Connection& c) {
   }
   if (c.session->expiry_announced) token_expiring(id, c, (c.session->identity.expires_ms - shard_.now_.wall_ms) / 1000);
   keep_record(c);
+  for (sio::Packet& early : connecting->early) {
+    Connection* now = shard_.find(id);
+    if (now == nullptr || now->phase != Phase::active) return;
+    on_event(id, *now, std::move(early));
+  }
 }
 
 bool SocketIoWire::ping(ConnectionId, Connection& c) {

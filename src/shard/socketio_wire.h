@@ -54,17 +54,17 @@ struct SocketIoSocket final : Speaks {
     bool token_missing = false;
     std::uint16_t joins_left = 0, joins_done = 0;
     Fault join_fault;
-    std::unique_ptr<protocol::Join> recovery;       // what it held before and where it was
-    std::string kept_sid, kept_pid;                 // of `recovery`
-    std::string kept_record;                        // was taken: goes back if the client is not told that it is connected
-    std::string position;                           // offset string that follows CONNECT; empty: none
-    std::vector<protocol::socketio::Packet> early;  // came before its joins were under way; bounded as frames that wait are
+    std::unique_ptr<protocol::Join> recovery;  // what it held before and where it was
+    std::string kept_sid, kept_pid;            // of `recovery`
+    std::string kept_record;                   // was taken: goes back if the client is not told that it is connected
+    std::string position;                      // offset string that follows CONNECT; empty: none
+    std::vector<protocol::socketio::Packet>
+        early;  // came before the client was told that it is connected; bounded as frames that wait are
     std::size_t early_bytes = 0;
   };
 
   Id<20> sid;
-  Id<24> pid;            // 124 bits; empty: no recovery
-  bool joining = false;  // it is known who it is: its joins are under way, or done
+  Id<24> pid;  // 124 bits; empty: no recovery
   bool gate_open = false;
   const protocol::View* view = nullptr;  // owned by the connection's form
   [[nodiscard]] const std::string& nsp() const { return view->socketio_namespace; }
@@ -120,7 +120,7 @@ class SocketIoWire final : public Wire {
   void put_back(std::string_view pid, std::string_view record);
   void join_all(ConnectionId id, Connection& c);
   [[nodiscard]] bool form_recovers(const Connection& c) const;
-  /// Until it is known who it is. False: too many.
+  /// Until the client is told that it is connected. False: too many.
   [[nodiscard]] bool hold(SocketIoSocket& socket, protocol::socketio::Packet packet) const;
   void on_event(ConnectionId id, Connection& c, protocol::socketio::Packet packet);
   void forward(ConnectionId id, Connection& c, Waiting waiting, protocol::socketio::EventParts parts,

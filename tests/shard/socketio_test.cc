@@ -140,6 +140,32 @@ TEST(SocketIo, AConnectionThatIsCutBeforeItIsConnectedUsesNoRecordUp) {
   EXPECT_EQ(member(node.messages(open_websocket(node, known.text())), "40/alerts,", "pid"), known.pid);
 }
 
+TEST(SocketIo, WhatTheFirstOfSeveralNamespacesBringsFollowsConnect) {
+  Settings settings = socketio_settings();
+  settings.views.front().namespaces = {"alerts", "video"};
+  Node node(std::move(settings));
+  node.gate.holds_enters = true;
+  const ConnectionId id = open_websocket(node);
+  node.gate.holds_enters = false;
+  const auto held = std::exchange(node.gate.held, {});
+  ASSERT_EQ(held.size(), 2U);
+  node.gate.to->enter(held[0].first, held[0].second);
+  node.turn();
+  for (int i = 0; i < 3; ++i) {
+    (void)node.publish("alerts", {"tenant:t"}, "alert", std::to_string(i));
+    node.turn();
+  }
+  EXPECT_FALSE(any_has(node.messages(id), "/alerts")) << "the other namespace is not joined yet";
+  node.gate.to->enter(held[1].first, held[1].second);
+  node.turn();
+  std::string order;
+  for (const std::string& message : node.messages(id)) {
+    if (message.starts_with("40/alerts,")) order += "connect ";
+    if (has(message, "[\"alert\",")) order += message.substr(message.find("\"alert\",") + 8, 1) + ' ';
+  }
+  EXPECT_EQ(order, "connect 0 1 2 ");
+}
+
 TEST(SocketIo, ARecordStaysWithItsConnectionsHeartbeats) {
   Settings settings = socketio_settings();
   settings.ping_interval_ms = 1'000;

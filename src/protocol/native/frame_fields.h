@@ -10,18 +10,17 @@ namespace sparc::protocol::native {
 
 // F(name in C++, name on the wire): every field of every frame, sorted by the length of its name on the wire.
 // clang-format off: it indents such a list anew at each run
-#define SPARC_FIELDS(F)                                                                                                         \
-  F(id, "id")                                                                                                                   \
-  F(to, "to") F(args, "args") F(code, "code") F(data, "data") F(from, "from") F(hook, "hook") F(room, "room") F(type, "type")   \
-      F(count, "count") F(epoch, "epoch") F(error, "error") F(event, "event") F(group, "group") F(hooks, "hooks")               \
-          F(limit, "limit") F(rooms, "rooms") F(since, "since") F(token, "token") F(call_id, "callId") F(client, "client")      \
-              F(events, "events") F(except, "except") F(offset, "offset") F(reason, "reason") F(scopes, "scopes") F(topics, "topics")               \
-                  F(user_id, "userId") F(filters, "filters") F(recover, "recover") F(service, "service") F(after_ms, "afterMs") \
-                      F(tenant_id, "tenantId") F(ns, "namespace") F(expires_in, "expiresIn") F(retryable, "retryable")          \
-                          F(timestamp, "timestamp") F(deadline_ms, "deadlineMs") F(max_payload, "maxPayload")                   \
-                              F(attachments, "attachments") F(ping_timeout, "pingTimeout") F(provisional, "provisional")        \
-                                  F(connection_id, "connectionId") F(ping_interval, "pingInterval")                             \
-                                      F(publication_id, "publicationId") F(reconnect_delay_ms, "reconnectDelayMs")
+#define SPARC_FIELDS(F)                                                                                          \
+  F(id, "id") F(to, "to") F(args, "args") F(code, "code") F(data, "data") F(from, "from") F(hook, "hook")        \
+  F(room, "room") F(type, "type") F(count, "count") F(epoch, "epoch") F(error, "error") F(event, "event")        \
+  F(group, "group") F(hooks, "hooks") F(limit, "limit") F(rooms, "rooms") F(since, "since") F(token, "token")    \
+  F(call_id, "callId") F(client, "client") F(events, "events") F(except, "except") F(offset, "offset")           \
+  F(reason, "reason") F(scopes, "scopes") F(topics, "topics") F(user_id, "userId") F(filters, "filters")         \
+  F(recover, "recover") F(service, "service") F(after_ms, "afterMs") F(tenant_id, "tenantId") F(ns, "namespace") \
+  F(expires_in, "expiresIn") F(retryable, "retryable") F(timestamp, "timestamp") F(deadline_ms, "deadlineMs")    \
+  F(max_payload, "maxPayload") F(attachments, "attachments") F(ping_timeout, "pingTimeout")                      \
+  F(provisional, "provisional") F(connection_id, "connectionId") F(ping_interval, "pingInterval")                \
+  F(publication_id, "publicationId") F(reconnect_delay_ms, "reconnectDelayMs")
 // clang-format on
 
 enum class Field : std::uint8_t {
