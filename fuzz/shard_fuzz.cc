@@ -132,6 +132,14 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
   }
   void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
+  void ask(shard::ClientAsk ask, shard::AskDone done) override {
+    for (const auto& of : asks.begin({it->recipients(ask)}, it->settings().limits, std::move(done))) {
+      for (const shard::AskOut& out : of) it->ask_client(out.connection, *ask.what, out.place, ask.timeout_ms);
+    }
+  }
+  void answered(const shard::AskPlace& place, shard::ClientAnswer answer) override {
+    asks.answer(place, std::move(answer), it->settings().limits);
+  }
   void service_gone(ConnectionId) override {}
   void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}
   void client_connected(const shard::ClientInfo&, NamespaceId) override {}
@@ -149,6 +157,7 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
   SeededEntropy entropy{1};
   std::unique_ptr<broker::MemoryBroker> memory;
   std::unique_ptr<shard::Shard> it;
+  shard::Asks asks;
   std::vector<ConnectionId> ids;
   std::map<std::uint32_t, std::size_t> takes;
 };
@@ -166,7 +175,20 @@ constexpr const char* requests[] = {
     R"({"type":"publish","id":10,"namespace":"alerts","room":"tenant:t","event":"e","data":1})",
     R"([{"type":"leave","namespace":"video"},{"type":"join","namespace":"video"}])",
     R"({"type":"presence","id":11,"namespace":"alerts","room":"zone:1"})",
+    R"({"type":"ask","id":12,"namespace":"alerts","room":"tenant:t","event":"e","timeoutMs":100})",
+    R"({"type":"result","callId":"1","data":{"k":"a"}})",
+    R"({"type":"result","id":13,"callId":"2","error":{"code":"NO","message":"m"}})",
 };
+
+void ask(Node& node, Input& input) {
+  const std::uint8_t what = input.byte();
+  shard::AskRequest request;
+  request.what.ns = what % 2 == 0 ? "alerts" : "video";
+  request.what.event = "e";
+  request.what.rooms = {what % 3 == 0 ? "tenant:t" : what % 3 == 1 ? "tenant:t/zone:1" : "user:u"};
+  request.timeout_ms = input.byte();
+  node.it->ask(std::move(request), nullptr, [](const auto&) {});
+}
 
 void publish(Node& node, Input& input) {
   static constexpr const char* names[] = {"alerts", "monitoring", "video"};
@@ -183,7 +205,7 @@ void publish(Node& node, Input& input) {
 }
 
 void act(Node& node, Input& input, bool& available) {
-  switch (input.byte() % 12) {
+  switch (input.byte() % 13) {
     case 0: return node.open(input.byte());
     case 1: {
       const std::size_t which = input.byte(), size = input.byte();
@@ -211,6 +233,7 @@ void act(Node& node, Input& input, bool& available) {
       return node.it->on_writable(id);
     }
     case 9: return node.gone(input.byte());
+    case 11: return ask(node, input);
     case 10:
       if (!available && input.byte() % 2 == 0) node.memory->forget();
       available = !available;

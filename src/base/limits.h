@@ -96,6 +96,13 @@ struct Limits {
   std::size_t service_node_patterns_max = 1'024;     // of them with a `*`: each event is compared with all
   std::size_t service_clients_max = 1'048'576;       // connections whose instances are remembered; the longest idle is forgotten
 
+  // asks: events of services that clients answer
+  std::size_t ask_clients_max = 1'000;           // that one ask may reach
+  std::size_t asked_clients_max = 100'000;       // of a node, that have not answered yet
+  std::size_t ask_answer_bytes_max = 4'194'304;  // of all answers to one ask
+  std::uint32_t ask_ms = 5'000;                  // for the answer, where the ask does not say
+  std::uint32_t ask_ms_max = 60'000;             // that an ask may say
+
   // HTTP API
   std::size_t listing_entries_max = 10'000;  // of one answer of `connections` or `rooms`
 

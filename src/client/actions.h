@@ -76,6 +76,12 @@ struct Evicted {
   std::vector<std::string> rooms;
   std::string code;
 };
+/// A service asks; to be answered by ConnectionMachine::answer_ask.
+struct Asked {
+  LinkId link = 0;
+  std::string call_id;
+  Message question;  // without room and offset
+};
 struct Answered {
   OpId op = 0;
   websocket::Result<std::string> answer;  // the reply's data, JSON
@@ -89,6 +95,6 @@ struct Problem {
 
 using Action = std::variant<action::Open, action::Send, action::Close, action::AskToken, action::StateChanged, action::Welcomed,
                             action::Ended, action::Joined, action::JoinRefused, action::Delivered, action::Stale, action::Evicted,
-                            action::Answered, action::Problem>;
+                            action::Asked, action::Answered, action::Problem>;
 
 }  // namespace sparc::client

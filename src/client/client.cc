@@ -99,7 +99,7 @@ struct WebSocketClient::Impl {
     auto made = client::Runtime::shared();
     if (!made) return std::unexpected(Error{"INTERNAL", made.error().message});
     runtime = std::move(*made);
-    core = std::make_shared<client::ClientCore>(options, runtime->engine());
+    core = std::make_shared<client::ClientCore>(options, runtime);
     for (auto& change : std::exchange(early, {})) core->callbacks.set(std::move(change));
     return core;
   }
@@ -320,6 +320,16 @@ void WebSocketClient::on_state_changed(std::function<void(ClientState, ClientSta
 }
 void WebSocketClient::on_stale(std::function<void(const Stale&)> callback) {
   impl_->set([callback = std::move(callback)](client::Handlers& handlers) { handlers.stale = callback; });
+}
+
+void WebSocketClient::on_ask(std::string event, std::function<void(const Message&, AnswerAsk)> handler) {
+  impl_->set([event = std::move(event), handler = std::move(handler)](client::Handlers& handlers) {
+    if (handler) {
+      handlers.asks[event] = handler;
+    } else {
+      handlers.asks.erase(event);
+    }
+  });
 }
 
 std::size_t WebSocketClient::poll(std::chrono::milliseconds wait) {

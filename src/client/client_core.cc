@@ -1,9 +1,11 @@
 #include "client/client_core.h"
 
+#include <atomic>
 #include <cstdio>
 #include <utility>
 
 #include "base/codes.h"
+#include "protocol/json_checker.h"
 
 namespace sparc::client {
 namespace {
@@ -37,6 +39,11 @@ void CallbackQueue::set(std::function<void(Handlers&)> change) {
   auto handlers = std::make_shared<Handlers>(*handlers_);
   change(*handlers);
   handlers_ = std::move(handlers);
+}
+
+bool CallbackQueue::answers(const std::string& event) {
+  const std::lock_guard lock(handlers_mutex_);
+  return handlers_->asks.contains(event);
 }
 
 void CallbackQueue::run(Call& call) {
@@ -111,8 +118,11 @@ void CallbackQueue::close() {
 
 // The client.
 
-ClientCore::ClientCore(websocket::ClientOptions options, Engine& engine)
-    : callbacks(options.callbacks, options.poll_queue_max, options.namespace_), options_(std::move(options)), engine_(engine) {}
+ClientCore::ClientCore(websocket::ClientOptions options, const std::shared_ptr<Runtime>& runtime)
+    : callbacks(options.callbacks, options.poll_queue_max, options.namespace_),
+      options_(std::move(options)),
+      runtime_(runtime),
+      engine_(runtime->engine()) {}
 
 ClientState ClientCore::state() const {
   const std::lock_guard lock(mutex_);
@@ -248,6 +258,57 @@ void ClientCore::on_message(const Message& message) {
   callbacks.call(CallbackQueue::Kind::message, [message](const Handlers& handlers) {
     if (handlers.message) handlers.message(message);
   });
+}
+
+void ClientCore::answer_ask(LinkId link, std::string call_id, websocket::Result<std::string> answer) {
+  if (connection_) connection_->answer_ask(engine_.now(), link, std::move(call_id), std::move(answer));
+}
+
+namespace {
+
+/// Takes the first answer to one question on the way to the connection that it came by; where nobody gives one, INTERNAL.
+class Answer {
+ public:
+  Answer(std::weak_ptr<Runtime> runtime, std::weak_ptr<ClientCore> to, LinkId link, std::string call_id)
+      : runtime_(std::move(runtime)), to_(std::move(to)), link_(link), call_id_(std::move(call_id)) {}
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+  ~Answer() { give(std::unexpected(Failure{"INTERNAL", "the handler ended without an answer"})); }
+
+  void give(websocket::Result<std::string> answer) {
+    if (given_.exchange(true)) return;
+    const auto runtime = runtime_.lock();
+    if (!runtime) return;
+    runtime->engine().post([to = to_, link = link_, call_id = std::move(call_id_), answer = std::move(answer)]() mutable {
+      if (const auto core = to.lock()) core->answer_ask(link, std::move(call_id), std::move(answer));
+    });
+  }
+
+ private:
+  std::weak_ptr<Runtime> runtime_;
+  std::weak_ptr<ClientCore> to_;
+  LinkId link_;
+  std::string call_id_;
+  std::atomic<bool> given_{false};
+};
+
+}  // namespace
+
+bool ClientCore::on_asked(const action::Asked& asked) {
+  if (!callbacks.answers(asked.question.event)) return false;
+  auto answer = std::make_shared<Answer>(runtime_, weak_from_this(), asked.link, asked.call_id);
+  callbacks.call(CallbackQueue::Kind::other, [question = asked.question, answer = std::move(answer)](const Handlers& handlers) {
+    const auto handler = handlers.asks.find(question.event);
+    if (handler == handlers.asks.end()) {
+      return answer->give(std::unexpected(Failure{"NO_HANDLER", "its handler was taken away"}));
+    }
+    handler->second(question, [answer](websocket::Result<std::string> given) {
+      thread_local protocol::JsonChecker checker;
+      const bool valid = !given || given->empty() || checker.fault(*given).empty();
+      answer->give(valid ? std::move(given) : std::unexpected(Failure{"INTERNAL", "the handler's answer is not JSON"}));
+    });
+  });
+  return true;
 }
 
 void ClientCore::on_stale(const websocket::Stale& stale) {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +17,8 @@
 
 namespace sparc::client {
 
+using AskHandler = std::function<void(const Message&, websocket::AnswerAsk)>;
+
 struct Handlers {
   std::function<void(const Message&)> message;
   std::function<void()> connected;
@@ -25,6 +28,7 @@ struct Handlers {
   std::function<void(const websocket::Unsubscribed&)> unsubscribed;
   std::function<void(websocket::ClientState, websocket::ClientState)> state_changed;
   std::function<void(const websocket::Stale&)> stale;
+  std::map<std::string, AskHandler> asks;  // by event
 };
 
 /// Runs callbacks at once on the caller's thread, or keeps them for `poll`.
@@ -38,6 +42,7 @@ class CallbackQueue {
 
   void set(std::function<void(Handlers&)> change);
   void call(Kind kind, Call call);
+  [[nodiscard]] bool answers(const std::string& event);
   std::size_t poll(std::chrono::milliseconds wait);
   /// No callback runs after it returns, but for the one that calls it.
   void close();
@@ -69,7 +74,7 @@ class ClientCore final : public Member, public std::enable_shared_from_this<Clie
   using Connect = std::promise<websocket::Result<void>>;
   using Change = std::move_only_function<void(websocket::Result<std::vector<std::string>>)>;
 
-  ClientCore(websocket::ClientOptions options, Engine& engine);
+  ClientCore(websocket::ClientOptions options, const std::shared_ptr<Runtime>& runtime);
 
   // Any thread.
   CallbackQueue callbacks;
@@ -87,6 +92,7 @@ class ClientCore final : public Member, public std::enable_shared_from_this<Clie
   void unsubscribe(std::vector<std::string> rooms, Change done);
   void request(protocol::Event event, std::int64_t timeout_ms, SharedConnection::Reply reply);
   void send(protocol::Event event);
+  void answer_ask(LinkId link, std::string call_id, websocket::Result<std::string> answer);
 
   void on_message(const Message& message) override;
   void on_stale(const websocket::Stale& stale) override;
@@ -94,6 +100,7 @@ class ClientCore final : public Member, public std::enable_shared_from_this<Clie
   void on_late() override;
   void on_ended(const action::Ended& ended) override;
   void on_refused(const Failure& failure) override;
+  [[nodiscard]] bool on_asked(const action::Asked& asked) override;
   void on_rooms_lost(const std::vector<std::string>& rooms, const std::string& code) override;
   void on_problem(const Failure& failure) override;
 
@@ -104,7 +111,8 @@ class ClientCore final : public Member, public std::enable_shared_from_this<Clie
   void keep_subscriptions();
 
   const websocket::ClientOptions options_;
-  Engine& engine_;  // its thread runs every call but those above
+  const std::weak_ptr<Runtime> runtime_;  // for answers of the application, which may come after everything has ended
+  Engine& engine_;                        // its thread runs every call but those above
   std::shared_ptr<SharedConnection> connection_;
   Interest interest_;
   std::vector<Connect> connects_;  // that wait

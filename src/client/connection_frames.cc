@@ -39,6 +39,8 @@ void ConnectionMachine::handle(const native::Push& push) {
     on_event(*event);
   } else if (const auto* reply = std::get_if<native::Reply>(&push)) {
     on_reply(*reply);
+  } else if (const auto* invoke = std::get_if<native::Invoke>(&push)) {
+    on_invoke(*invoke);
   } else if (std::get_if<native::Ping>(&push) != nullptr) {
     post(*current_, std::nullopt, protocol::Pong{});
   } else if (const auto* position = std::get_if<native::PositionPush>(&push)) {
@@ -175,6 +177,16 @@ void ConnectionMachine::on_event(const native::EventPush& event) {
   // Behind a `leave`, or before the reply to a join: of an earlier stay.
   if (known == nullptr || held == current_->namespaces.end() || held->second.phase != Phase::joined) return;
   known->feed.on_event(event, held->second.epoch, actions_);
+}
+
+void ConnectionMachine::on_invoke(const native::Invoke& invoke) {
+  action::Asked asked{current_->id, invoke.call_id, {}};
+  asked.question.namespace_ = invoke.ns;
+  asked.question.event = invoke.event;
+  asked.question.data = invoke.data;
+  asked.question.more_args = invoke.more_args;
+  asked.question.attachments.assign(invoke.attachments.begin(), invoke.attachments.end());
+  actions_.push_back(std::move(asked));
 }
 
 void ConnectionMachine::on_position(const native::PositionPush& push) {

@@ -117,6 +117,23 @@ std::expected<void, Failure> ConnectionMachine::send(const Now& now, const proto
   return {};
 }
 
+void ConnectionMachine::answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer) {
+  now_ms_ = now.monotonic_ms;
+  Role role{};
+  std::unique_ptr<Wire>* wire = find_wire(link, role);
+  if (wire == nullptr || (*wire)->gone) return;
+  protocol::Result result;
+  result.call_id = std::move(call_id);
+  if (answer) {
+    result.data = std::move(*answer);
+  } else {
+    result.error_code = std::move(answer.error().code);
+    result.error_message = std::move(answer.error().message);
+  }
+  post(**wire, std::nullopt, std::move(result));
+  settle();
+}
+
 bool ConnectionMachine::joined(const std::string& ns) const {
   if (!primary_) return false;
   const auto found = primary_->namespaces.find(ns);

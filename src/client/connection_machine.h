@@ -74,6 +74,8 @@ class ConnectionMachine final : private LinkEvents {
   void history(const Now& now, OpId op, protocol::History wants);
   /// Without an answer. Fails unless its namespace is joined now.
   [[nodiscard]] std::expected<void, Failure> send(const Now& now, const protocol::Event& event);
+  /// The answer to Asked: JSON, empty for nothing to say. Nothing where that transport has gone, and the question with it.
+  void answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer);
 
   // What happened.
   void on_token(const Now& now, std::expected<std::string, std::string> token);
@@ -168,6 +170,7 @@ class ConnectionMachine final : private LinkEvents {
   void on_join_refused(const Pending& pending, const Failure& failure);
   void on_repair(const Pending& pending, const protocol::native::Reply& answer);
   void on_event(const protocol::native::EventPush& event);
+  void on_invoke(const protocol::native::Invoke& invoke);
   void on_position(const protocol::native::PositionPush& push);
   void on_gap(const protocol::native::GapPush& gap);
   void on_evicted(const protocol::native::Evicted& evicted);

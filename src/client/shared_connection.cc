@@ -264,6 +264,11 @@ std::expected<void, Failure> SharedConnection::send(const Now& now, const Member
   return sent;
 }
 
+void SharedConnection::answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer) {
+  machine_.answer_ask(now, link, std::move(call_id), std::move(answer));
+  run(now);
+}
+
 // What happens.
 
 void SharedConnection::on_token(const Now& now, std::expected<std::string, std::string> token) {
@@ -341,6 +346,8 @@ void SharedConnection::handle(const Now& now, Action& action) {
     transports_.send(send->link, std::move(send->bytes));
   } else if (auto* answered = std::get_if<action::Answered>(&action)) {
     on_answered(now, *answered);
+  } else if (auto* asked = std::get_if<action::Asked>(&action)) {
+    put(now, *asked);
   } else if (auto* open = std::get_if<action::Open>(&action)) {
     transports_.open(open->link);
   } else if (auto* close = std::get_if<action::Close>(&action)) {
@@ -448,6 +455,17 @@ void SharedConnection::deliver(const Message& message) {
     if (entry->entered && narrowing.wants(entry->interest, entry->wish, message, values, others))
       entry->member->on_message(message);
   }
+}
+
+void SharedConnection::put(const Now& now, action::Asked& asked) {
+  const auto found = groups_.find(asked.question.namespace_);
+  if (found != groups_.end()) {
+    for (const auto& entry : found->second.entries) {
+      if (entry->entered && entry->member->on_asked(asked)) return;
+    }
+  }
+  machine_.answer_ask(now, asked.link, std::move(asked.call_id),
+                      std::unexpected(Failure{"NO_HANDLER", "no client of this program answers " + asked.question.event}));
 }
 
 void SharedConnection::lose_rooms(const Now& now, Group& group, const std::vector<std::string>& rooms, const std::string& code) {

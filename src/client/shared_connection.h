@@ -32,6 +32,8 @@ class Member {
   virtual void on_ended(const action::Ended& end) = 0;
   /// The namespace was refused: the member is out.
   virtual void on_refused(const Failure& failure) = 0;
+  /// A service's question. True: it will be answered by SharedConnection::answer_ask, once.
+  [[nodiscard]] virtual bool on_asked(const action::Asked& asked) = 0;
   /// Rooms that the server took away or did not grant again.
   virtual void on_rooms_lost(const std::vector<std::string>& rooms, const std::string& code) = 0;
   virtual void on_problem(const Failure& failure) = 0;
@@ -76,6 +78,7 @@ class SharedConnection {
   void unsubscribe(const Now& now, const Member& member, std::vector<std::string> rooms, Done done);
   void request(const Now& now, const Member& member, protocol::Event event, std::int64_t timeout_ms, Reply reply);
   [[nodiscard]] std::expected<void, Failure> send(const Now& now, const Member& member, protocol::Event event);
+  void answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer);
   void reconnect(const Now& now);
 
   void on_token(const Now& now, std::expected<std::string, std::string> token);
@@ -125,6 +128,8 @@ class SharedConnection {
   void on_ended(const action::Ended& ended);
   void on_refused(const action::JoinRefused& refused);
   void deliver(const Message& message);
+  /// The first member that answers such questions does.
+  void put(const Now& now, action::Asked& asked);
   void lose_rooms(const Now& now, Group& group, const std::vector<std::string>& rooms, const std::string& code);
   static void admit(Entry& entry, const Group& group);
   void add_change(const Now& now, Group& group, Change change);

@@ -72,7 +72,7 @@ struct History {
 };
 struct Pong {};
 
-// Of services only; a user's is FORBIDDEN.
+// Of services only, but for Result; a user's is FORBIDDEN.
 struct Publish {
   std::string ns;
   std::vector<std::string> rooms;  // one, or several of one tenant
@@ -84,12 +84,25 @@ struct Publish {
   std::string publication_id;       // empty: the server makes one
   std::string tenant;               // "tenantId": for user: and org: rooms; empty: not said
 };
+/// A question to clients, each of which is to answer: one connection, or the members of rooms.
+struct Ask {
+  std::string ns;
+  std::string connection;          // its id; empty: `rooms`
+  std::vector<std::string> rooms;  // as of Publish
+  std::string event;
+  std::string data;  // JSON; empty: absent (asked with null)
+  std::string more_args;
+  std::vector<std::string> attachments;
+  std::vector<std::string> except;
+  std::string tenant;
+  std::uint32_t timeout_ms = 0;  // 0: not said
+};
 struct Handle {
   std::string group;
   std::vector<std::string> events;
   bool retryable = false;
 };
-/// A service's answer to an invoke. Neither data nor error: handled, nothing to say.
+/// The answer to an invoke, of a service or of a client that was asked. Neither data nor error: handled, nothing to say.
 struct Result {
   std::string call_id;
   std::string data;  // JSON; empty: none
@@ -102,7 +115,7 @@ struct Watch {
 };
 
 using Command =
-    std::variant<Auth, Join, Leave, Subscribe, Unsubscribe, Event, Presence, History, Pong, Publish, Handle, Result, Watch>;
+    std::variant<Auth, Join, Leave, Subscribe, Unsubscribe, Event, Presence, History, Pong, Publish, Ask, Handle, Result, Watch>;
 
 struct Request {
   std::optional<std::int64_t> id;  // every request with an id gets exactly one reply or error

@@ -241,6 +241,11 @@ void IoThread::service_handle(ConnectionId id, const ServiceIdentity& service, p
 }
 void IoThread::service_result(ConnectionId id, protocol::Result result) { node_.service_result(*this, id, std::move(result)); }
 
+void IoThread::ask(shard::ClientAsk ask, shard::AskDone done) { node_.ask(*this, std::move(ask), std::move(done)); }
+void IoThread::answered(const shard::AskPlace& place, shard::ClientAnswer answer) {
+  node_.answered(*this, place, std::move(answer));
+}
+
 void IoThread::service_gone(ConnectionId id) {
   node_.service_gone(*this, id);
   service_watch(id, {}, false, false);

@@ -100,6 +100,8 @@ class IoThread final : public shard::Transport,
   void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle, Handled done) override;
   void service_result(ConnectionId id, protocol::Result result) override;
   void service_gone(ConnectionId id) override;
+  void ask(shard::ClientAsk ask, shard::AskDone done) override;
+  void answered(const shard::AskPlace& place, shard::ClientAnswer answer) override;
   void client_gone(ConnectionId id) override;
   void service_watch(ConnectionId id, const ServiceIdentity& service, bool connected, bool disconnected) override;
   void client_connected(const shard::ClientInfo& client, NamespaceId ns) override;

@@ -61,6 +61,10 @@ constexpr ShardMetric shard_metrics[] = {
     {"lanes_shed_total", "counter", "Lanes given up for limits.outbox_node_bytes_max.", &Counters::shed},
     {"missed_total", "counter", "Streams that lost publications between shards.", &Counters::missed},
     {"hooks_dropped_total", "counter", "Hooks not sent to slow services.", &Counters::hooks_dropped},
+    {"asked_total", "counter", "Clients that services asked for an answer.", &Counters::asked},
+    {"asked_unanswered", "gauge", "Of them, those that have not answered yet.", &Counters::asked_unanswered},
+    {"ask_timeouts_total", "counter", "Of them, those that did not answer in time.", &Counters::ask_timeouts},
+    {"late_answers_total", "counter", "Answers of clients that were not asked, or not in time.", &Counters::late_answers},
     {"ping_timeouts_total", "counter", "Connections closed for silence.", &Counters::timeouts},
     {"engine_sessions", "gauge", "Engine.IO sessions, over long-polling or WebSocket.", &Counters::engine_sessions},
     {"socketio_sockets", "gauge", "Socket.IO sockets: namespaces of such sessions.", &Counters::socketio_sockets},
@@ -208,6 +212,8 @@ std::string metrics_text(const Node& node, const std::vector<ThreadCounters>& th
     if (thread.services) append_services(text, *thread.services);
   }
   append_revocations(text, node.revocations());
+  text.begin("asks_refused_total", "counter", "Asks refused for limits.ask_clients_max or asked_clients_max.");
+  text.line({}, node.asks_refused());
   return std::move(text.out);
 }
 

@@ -388,6 +388,33 @@ void Node::client_gone(IoThread& from, ConnectionId id) {
   run_on_zero(from, [this, key = client_key(from.index(), id)](IoThread&) { router_.connection_gone(key); });
 }
 
+void Node::ask(IoThread& from, shard::ClientAsk ask, shard::AskDone done) {
+  run_on_zero(from, [this, ask = std::make_shared<const shard::ClientAsk>(std::move(ask)), back = from.index(),
+                     done = std::move(done)](IoThread& home) mutable {
+    gather<shard::Recipients>(
+        home, [ask](IoThread& there) { return there.shard().recipients(*ask); },
+        [this, ask, back, done = std::move(done)](std::vector<shard::Recipients> found) mutable {
+          auto tell = [this, back, done = std::move(done)](std::expected<std::vector<shard::Answered>, Fault> answers) mutable {
+            run_on_at_once(
+                back, [done = std::move(done), answers = std::move(answers)](IoThread&) mutable { done(std::move(answers)); });
+          };
+          auto outs = asks_.begin(std::move(found), settings()->limits, std::move(tell));
+          for (std::size_t shard = 0; shard < outs.size(); ++shard) {
+            run_on_at_once(static_cast<std::uint16_t>(shard), [ask, of = std::move(outs[shard])](IoThread& there) {
+              for (const shard::AskOut& out : of)
+                there.shard().ask_client(out.connection, *ask->what, out.place, ask->timeout_ms);
+            });
+          }
+        });
+  });
+}
+
+void Node::answered(IoThread& from, const shard::AskPlace& place, shard::ClientAnswer answer) {
+  run_on_zero(from, [this, place, answer = std::move(answer)](IoThread&) mutable {
+    asks_.answer(place, std::move(answer), settings()->limits);
+  });
+}
+
 void Node::set_handler(const std::string& group, const std::string& event, Server::AsyncHandler handler, bool retryable) {
   services_used_ = true;
   run_on(0, [this, group, event, handler = std::move(handler), retryable](IoThread& home) mutable {

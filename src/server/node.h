@@ -84,12 +84,16 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   void service_result(IoThread& from, ConnectionId id, protocol::Result result);
   void service_gone(IoThread& from, ConnectionId id);
   void client_gone(IoThread& from, ConnectionId id);
+  /// Asks of all threads are counted on that of shard 0. `done` runs on `from`.
+  void ask(IoThread& from, shard::ClientAsk ask, shard::AskDone done);
+  void answered(IoThread& from, const shard::AskPlace& place, shard::ClientAnswer answer);
   /// Whether a service of this node registered for the built-in event, for that tenant.
   [[nodiscard]] bool handled(std::string_view event, std::string_view tenant);
   void set_handler(const std::string& group, const std::string& event, Server::AsyncHandler handler, bool retryable);
   void tick_services(Now now);
   /// On the thread of shard 0.
   [[nodiscard]] broker::ServiceRouter::Counters service_counters() const { return router_.counters(); }
+  [[nodiscard]] std::uint64_t asks_refused() const { return asks_.refused(); }
   [[nodiscard]] std::int64_t services_due() const { return router_.next_due_ms(); }
 
  private:
@@ -127,6 +131,7 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   std::atomic<bool> any_revoked_{false};
 
   broker::ServiceRouter router_;
+  shard::Asks asks_;
   std::unordered_map<std::uint64_t, Server::AsyncHandler> local_;  // by instance
   std::uint64_t last_local_ = 0;
   std::mutex handled_mutex_;

@@ -31,6 +31,12 @@ void Server::publish(shard::PublishRequest request, shard::PublishDone done) {
   });
 }
 
+void Server::ask(shard::AskRequest request, shard::AskDone done) {
+  node_->run_on(0, [request = std::move(request), done = std::move(done)](IoThread& there) mutable {
+    there.shard().ask(std::move(request), nullptr, std::move(done));
+  });
+}
+
 void Server::set_inline_handler(const std::string& event, const shard::InlineHandler& handler) {
   for (const auto& thread : node_->threads()) {
     thread->post([event, handler](IoThread& there) { there.set_inline_handler(event, handler); });

@@ -44,6 +44,8 @@ class Server {
 
   /// `done` on a shard's thread.
   void publish(shard::PublishRequest request, shard::PublishDone done);
+  /// `done` on a shard's thread.
+  void ask(shard::AskRequest request, shard::AskDone done);
   /// A handler that runs on the shard of the client that sent the event; replaces one of the same name. An empty one removes it.
   void set_inline_handler(const std::string& event, const shard::InlineHandler& handler);
   /// A handler in this process as one instance of a group; `handler` runs on a shard's thread, must not block, and answers when it likes.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "base/json_text.h"
+#include "protocol/json_checker.h"
 #include "server/config/load.h"
 #include "server/server.h"
 #include "sparc/websocket/service.h"
@@ -37,6 +39,15 @@ std::string full_name(std::string_view tenant, std::string_view kind, std::strin
   if (tenant.empty()) tenant = handler_tenant;
   const std::string prefix = tenant.empty() ? std::string{} : "tenant:" + std::string(tenant) + "/";
   return prefix + std::string(kind) + std::string(id);
+}
+
+/// Nothing: it is JSON, or empty.
+std::optional<Error> json_fault(std::string_view what, std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  thread_local protocol::JsonChecker checker;
+  const std::string_view fault = checker.fault(text);
+  if (fault.empty()) return std::nullopt;
+  return Error{"BAD_REQUEST", std::string(what) + " must be JSON: " + std::string(fault), 0};
 }
 
 Error error_of(const Fault& fault) { return {std::string(name_of(fault.code)), fault.message, fault.retry_after_ms}; }
@@ -100,6 +111,40 @@ Result<config::Config> configuration_of(const ServiceOptions& options) {
   if (!config.jwt.any())
     return std::unexpected(Error{"BAD_REQUEST", "no key to verify tokens with: set jwt_secret (JWT_SECRET)", 0});
   return config;
+}
+
+/// Keeps a promise, also where what would keep it is dropped: the service was stopped.
+class Asking {
+ public:
+  [[nodiscard]] std::future<ClientAnswers> future() { return promise_.get_future(); }
+  Asking() = default;
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+  ~Asking() { give(std::unexpected(Error{"UNAVAILABLE", "the service was stopped", 0})); }
+  void give(ClientAnswers answers) {
+    if (!std::exchange(given_, true)) promise_.set_value(std::move(answers));
+  }
+
+ private:
+  std::promise<ClientAnswers> promise_;
+  bool given_ = false;
+};
+
+ClientAnswers answers_of(std::expected<std::vector<shard::Answered>, Fault> answers) {
+  if (!answers) return std::unexpected(error_of(answers.error()));
+  std::vector<ClientAnswer> out;
+  for (auto& [client, answer] : *answers) {
+    ClientAnswer one{std::move(client.id),
+                     std::move(client.user_id),
+                     std::move(client.tenant_id),
+                     std::move(answer.data),
+                     std::move(answer.more_args),
+                     std::move(answer.attachments),
+                     std::nullopt};
+    if (answer.fault) one.error = error_of(*answer.fault);
+    out.push_back(std::move(one));
+  }
+  return out;
 }
 
 /// One thread for handlers that may block; work waits in order.
@@ -172,13 +217,17 @@ struct UnifiedWebSocketService::Impl {
 
   HandlerResult call(const Handler& handler, const ServiceEvent& event) const {
     const TenantOfHandler inside(event.tenant_id);
+    std::string why;
     try {
-      return handler.run(event);
+      HandlerResult result = handler.run(event);
+      const auto fault = json_fault("its data", result.data);
+      if (!fault) return result;
+      why = fault->message;
     } catch (const std::exception& e) {
-      const Error error{"INTERNAL", std::string("a handler of ") + handler.event + " failed: " + e.what(), 0};
-      if (failed) failed(error);
-      return {{}, Error{"INTERNAL", "the handler failed", 0}};
+      why = e.what();
     }
+    if (failed) failed(Error{"INTERNAL", "a handler of " + handler.event + " failed: " + why, 0});
+    return {{}, Error{"INTERNAL", "the handler failed", 0}};
   }
 
   void install(const Handler& handler) {
@@ -204,6 +253,24 @@ struct UnifiedWebSocketService::Impl {
     answer.data = std::move(result.data);
     if (result.error) answer.fault = fault_of(*result.error);
     return answer;
+  }
+
+  std::future<ClientAnswers> ask(shard::AskRequest request, std::optional<std::chrono::milliseconds> timeout) const {
+    auto asking = std::make_shared<Asking>();
+    auto future = asking->future();
+    if (auto fault = json_fault("data", request.what.data)) {
+      asking->give(std::unexpected(std::move(*fault)));
+      return future;
+    }
+    // Beyond 32 bits it is beyond limits.ask_ms_max too, which the shard says.
+    if (timeout) request.timeout_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(timeout->count(), 1, UINT32_MAX));
+    const std::lock_guard lock(mutex);
+    if (!server) {
+      asking->give(std::unexpected(Error{"UNAVAILABLE", "the service is not started", 0}));
+    } else {
+      server->ask(std::move(request), [asking](auto answers) { asking->give(answers_of(std::move(answers))); });
+    }
+    return future;
   }
 
   void publish(shard::PublishRequest request, std::shared_ptr<std::promise<BroadcastResult>> promise) const {
@@ -278,6 +345,10 @@ std::future<BroadcastResult> UnifiedWebSocketService::broadcast(std::string_view
   request.data = data;
   auto promise = std::make_shared<std::promise<BroadcastResult>>();
   auto future = promise->get_future();
+  if (auto fault = json_fault("data", request.data)) {
+    promise->set_value({std::move(*fault), {}, 0, false});
+    return future;
+  }
   const std::lock_guard lock(impl_->mutex);
   constexpr std::size_t early_max = 10'000;
   if (impl_->server) {
@@ -314,6 +385,26 @@ std::future<BroadcastResult> UnifiedWebSocketService::broadcast_to_role(std::str
                                                                         std::string_view ns, std::string_view event,
                                                                         std::string_view data) {
   return broadcast(ns, "tenant:" + std::string(tenant_id) + "/role:" + std::string(role), event, data);
+}
+
+std::future<ClientAnswers> UnifiedWebSocketService::ask(std::string_view ns, std::string_view room, std::string_view event,
+                                                        std::string_view data, std::optional<std::chrono::milliseconds> timeout) {
+  shard::AskRequest request;
+  request.what.ns = ns;
+  request.what.rooms = {std::string(room)};
+  request.what.event = event;
+  request.what.data = data;
+  return impl_->ask(std::move(request), timeout);
+}
+std::future<ClientAnswers> UnifiedWebSocketService::ask_client(std::string_view connection_id, std::string_view ns,
+                                                               std::string_view event, std::string_view data,
+                                                               std::optional<std::chrono::milliseconds> timeout) {
+  shard::AskRequest request;
+  request.what.ns = ns;
+  request.what.event = event;
+  request.what.data = data;
+  request.connection = connection_id;
+  return impl_->ask(std::move(request), timeout);
 }
 
 void UnifiedWebSocketService::on(std::string event, std::function<HandlerResult(const ServiceEvent&)> handler, RunOn where,

@@ -11,20 +11,17 @@ struct Overloaded : F... {
 };
 
 std::size_t bytes_of(const protocol::Command& command) {
-  return sizeof(protocol::Request) + std::visit(Overloaded{
-                                                    [](const protocol::Event& e) {
-                                                      std::size_t size = e.data.size() + e.more_args.size() + e.event.size();
-                                                      for (const auto& a : e.attachments) size += a.size();
-                                                      return size;
-                                                    },
-                                                    [](const protocol::Publish& p) {
-                                                      std::size_t size = p.data.size() + p.more_args.size();
-                                                      for (const auto& a : p.attachments) size += a.size();
-                                                      return size;
-                                                    },
-                                                    [](const auto&) { return std::size_t{256}; },
-                                                },
-                                                command);
+  return sizeof(protocol::Request) + std::visit(
+                                         []<class T>(const T& c) {
+                                           std::size_t size = 256;
+                                           if constexpr (requires { c.more_args; }) size += c.more_args.size();
+                                           if constexpr (requires { c.attachments; }) {
+                                             size += c.data.size();
+                                             for (const std::string& attachment : c.attachments) size += attachment.size();
+                                           }
+                                           return size;
+                                         },
+                                         command);
 }
 
 }  // namespace
@@ -39,6 +36,7 @@ std::string_view namespace_of(const protocol::Command& command) {
                         [](const protocol::Presence& c) { return std::string_view(c.ns); },
                         [](const protocol::History& c) { return std::string_view(c.ns); },
                         [](const protocol::Publish& c) { return std::string_view(c.ns); },
+                        [](const protocol::Ask& c) { return std::string_view(c.ns); },
                         [](const auto&) { return std::string_view{}; },
                     },
                     command);

@@ -169,6 +169,7 @@ void Shard::close(ConnectionId id, Connection& c, std::uint16_t code, std::strin
 
 void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason) {
   if (!c.session) return;
+  end_asks_of(id);
   session::Session& session = *c.session;
   if (session.kind == session::Session::Kind::service) parts_.host.service_gone(id);
   for (session::NamespaceState& state : session.namespaces) {
@@ -324,6 +325,7 @@ std::int64_t Shard::end_of_turn() {
     absl::erase_if(
         leases_, [&](const auto& item) { return now_.monotonic_ms - item.second.used_ms > lease_idle_ms && !item.second.asked; });
   }
+  end_late_asks();
   engine_io_.advance(now_.monotonic_ms);
   close_slow();
   flush_dirty();  // answers first: they are small, and a fan-out may be long
@@ -347,7 +349,8 @@ std::int64_t Shard::end_of_turn() {
   shed_if_over_budget();
   more = more || !dirty_.empty() || !refills_.empty() || !broken_.empty();
   if (more) return 0;
-  std::int64_t due = std::min({timers_.next_deadline(), engine_io_.next_deadline(), last_tick_ms_ + 1000});
+  std::int64_t due =
+      std::min({timers_.next_deadline(), engine_io_.next_deadline(), asked_.next_deadline(), last_tick_ms_ + 1000});
   if (const auto batch = fanout_.next_due()) due = std::min(due, *batch);
   return due;
 }

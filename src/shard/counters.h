@@ -42,6 +42,10 @@ struct Counters {
   Counter shed;          // lanes given up for the node's outbox budget
   Counter missed;        // publications lost on the way between shards
   Counter hooks_dropped;
+  Counter asked;             // clients that services asked
+  Counter asked_unanswered;  // of those, have not answered yet
+  Counter ask_timeouts;      // did not answer in time
+  Counter late_answers;      // of clients that were not asked, or not in time
   Counter timeouts;          // connections closed for silence
   Counter engine_sessions;   // Engine.IO sessions open now
   Counter socketio_sockets;  // Socket.IO sockets (namespaces of such sessions) open now

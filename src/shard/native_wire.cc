@@ -111,6 +111,23 @@ void NativeWire::reconnect(ConnectionId id, Connection& c, std::uint32_t after_m
   shard_.control(id, c, json);
 }
 
+void NativeWire::render_invoke(const Connection& c, const native_codec::InvokeFrame& invoke) {
+  std::string& message = shard_.json_scratch_;
+  message.clear();
+  shard_.render_.clear();
+  const bool text = invoke.attachments.empty();
+  text ? native_codec::append_invoke(message, invoke) : native_codec::append_binary_invoke(message, invoke);
+  shard_.append_frame(shard_.render_, c.form, message, text ? ws::MessageType::text : ws::MessageType::binary);
+}
+
+bool NativeWire::ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what, std::uint32_t timeout_ms) {
+  const std::string call_id = std::to_string(number);
+  const std::string& ns = shard_.settings_->namespaces[what.ns].name;
+  render_invoke(c, {call_id, ns, what.event, what.data, what.more_args, what.attachments, timeout_ms});
+  shard_.control_raw(id.slot, c, shard_.render_);
+  return true;
+}
+
 void NativeWire::append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                                 Code code) {
   std::string& json = shard_.json_scratch_;

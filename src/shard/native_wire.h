@@ -1,6 +1,7 @@
 #pragma once
 // The native protocol, sparc.v1.
 
+#include "protocol/native/codec.h"
 #include "shard/wire.h"
 
 namespace sparc::shard {
@@ -23,6 +24,10 @@ class NativeWire final : public Wire {
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
   [[nodiscard]] bool ping(ConnectionId id, Connection& c) override;
   void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) override;
+  [[nodiscard]] bool ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what,
+                         std::uint32_t timeout_ms) override;
+  /// Into the shard's `render_`.
+  void render_invoke(const Connection& c, const protocol::native::InvokeFrame& invoke);
   void reconnect(ConnectionId id, Connection& c, std::uint32_t after_ms, std::string_view reason) override;
   void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                       Code code) override;

@@ -27,34 +27,61 @@ std::string latest_name(const Publication& publication, const std::string& room)
 }  // namespace
 
 void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done) {
-  auto refuse = [&](Code code, std::string text) { done({Fault{code, std::move(text)}, {}, false}); };
+  address(std::move(request), publisher, [this, done = std::move(done)](std::expected<Publication, Fault> publication) mutable {
+    if (!publication) return done({std::move(publication.error()), {}, false});
+    if (publication->rooms.empty()) return done({});  // accepted: nobody to reach
+    apply_policy(*publication);
+    counters_->namespaces[publication->ns].publications.add();
+    to_broker(std::move(*publication), std::move(done));
+  });
+}
+
+std::expected<Publication, Fault> Shard::unaddressed(PublishRequest request) {
+  const auto refused = [](std::string text) { return std::unexpected(Fault{Code::BAD_REQUEST, std::move(text)}); };
   const auto ns = settings_->find_namespace(request.ns);
-  if (!ns) return done({unknown_namespace(*settings_, request.ns), {}, false});
+  if (!ns) return std::unexpected(unknown_namespace(*settings_, request.ns));
   if (!protocol::plain_text(request.event, settings_->limits.event_name_bytes_max)) {
-    return refuse(Code::BAD_REQUEST, "\"event\" must be 1 to " + std::to_string(settings_->limits.event_name_bytes_max) +
-                                         " bytes of UTF-8 without control characters");
-  }
-  if (request.rooms.empty() || request.rooms.size() > settings_->limits.publication_rooms_max) {
-    return refuse(Code::BAD_REQUEST,
-                  "a publication names 1 to " + std::to_string(settings_->limits.publication_rooms_max) + " rooms");
+    return refused("\"event\" must be 1 to " + std::to_string(settings_->limits.event_name_bytes_max) +
+                   " bytes of UTF-8 without control characters");
   }
   if (request.except.size() > settings_->limits.publication_rooms_max) {
-    return refuse(Code::BAD_REQUEST, "\"except\" names " + std::to_string(settings_->limits.publication_rooms_max) +
-                                         " connections at most (limits.publication_rooms_max)");
+    return refused("\"except\" names " + std::to_string(settings_->limits.publication_rooms_max) +
+                   " connections at most (limits.publication_rooms_max)");
   }
-  if (!request.tenant.empty() && !valid_id(request.tenant)) return refuse(Code::BAD_REQUEST, "\"tenantId\" is no valid id");
-  if (request.data.empty()) request.data = "null";
+  if (!request.tenant.empty() && !valid_id(request.tenant)) return refused("\"tenantId\" is no valid id");
   if (!request.publication_id.empty() && !protocol::plain_text(request.publication_id, 128)) {
-    return refuse(Code::BAD_REQUEST, "\"publicationId\" must be 1 to 128 bytes of UTF-8 without control characters");
+    return refused("\"publicationId\" must be 1 to 128 bytes of UTF-8 without control characters");
+  }
+  Publication out;
+  out.ns = *ns;
+  out.event = std::move(request.event);
+  out.data = request.data.empty() ? "null" : std::move(request.data);
+  out.more_args = std::move(request.more_args);
+  out.attachments = std::move(request.attachments);
+  out.except = std::move(request.except);
+  out.id = request.publication_id.empty() ? parts_.entropy.token(20) : std::move(request.publication_id);
+  out.timestamp_ms = now_.wall_ms;
+  out.timestamp_us = now_.wall_us;
+  return out;
+}
+
+void Shard::address(PublishRequest request, const ServiceIdentity* publisher, Addressed then) {
+  auto refuse = [&](Code code, std::string text) { then(std::unexpected(Fault{code, std::move(text)})); };
+  const std::vector<std::string> rooms = std::move(request.rooms);
+  const std::string named_tenant = request.tenant;
+  auto publication = unaddressed(std::move(request));
+  if (!publication) return then(std::move(publication));
+  if (rooms.empty() || rooms.size() > settings_->limits.publication_rooms_max) {
+    return refuse(Code::BAD_REQUEST,
+                  "a publication names 1 to " + std::to_string(settings_->limits.publication_rooms_max) + " rooms");
   }
 
   std::string tenant;
   bool tenant_named = false, any_public = false;
-  std::vector<std::string> names;
   std::optional<protocol::RoomName> unresolved;
-  for (const std::string& room : request.rooms) {
+  for (const std::string& room : rooms) {
     auto parsed = protocol::parse_room(room, settings_->limits.room_name_bytes_max);
-    if (!parsed) return done({parsed.error(), {}, false});
+    if (!parsed) return then(std::unexpected(std::move(parsed.error())));
     std::string of = parsed->tenant;
     if (!of.empty() && settings_->is_public_room(parsed->name)) {
       return refuse(Code::BAD_REQUEST,
@@ -64,7 +91,7 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
     if (is_public) {
       any_public = true;
     } else if (of.empty()) {
-      of = request.tenant;
+      of = named_tenant;
       if (of.empty() && publisher != nullptr && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization))
         of = publisher->tenant_id;
       if (of.empty() && (parsed->kind == RoomKind::user || parsed->kind == RoomKind::organization)) {
@@ -82,49 +109,35 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
       tenant = of;
       tenant_named = true;
     }
-    if (std::find(names.begin(), names.end(), parsed->name) == names.end()) names.push_back(std::move(parsed->name));
+    if (std::find(publication->rooms.begin(), publication->rooms.end(), parsed->name) == publication->rooms.end())
+      publication->rooms.push_back(std::move(parsed->name));
   }
   if (any_public && (tenant_named || unresolved))
     return refuse(Code::BAD_REQUEST, "public rooms and rooms of a tenant cannot be mixed in one publication");
   if (publisher != nullptr && !publisher->tenant_id.empty() && (any_public || (tenant_named && tenant != publisher->tenant_id))) {
     return refuse(Code::FORBIDDEN, "this key publishes to tenant \"" + publisher->tenant_id + "\" alone");
   }
-  if (!unresolved || tenant_named)
-    return resolve_and_publish(std::move(request), *ns, std::move(tenant), std::move(names), std::move(done));
+  if (!unresolved || tenant_named) {
+    publication->tenant = std::move(tenant);
+    return then(std::move(publication));
+  }
   const broker::IdKind kind = unresolved->kind == RoomKind::user ? broker::IdKind::user : broker::IdKind::organization;
   const std::string name = unresolved->name.substr(unresolved->name.find(':') + 1);
   const broker::Ticket ticket = ++last_ticket_;
-  tenants_.emplace(ticket, [this, request = std::move(request), id = *ns, names = std::move(names), name,
-                            done = std::move(done)](std::vector<std::string> tenants) mutable {
-    if (tenants.empty()) return done({});  // accepted: nobody to reach
-    if (tenants.size() > 1) {
-      return done(
-          {Fault{Code::BAD_REQUEST, json_string(name) + " is ambiguous: more than one tenant has that id; name the tenant"},
-           {},
-           false});
-    }
-    resolve_and_publish(std::move(request), id, std::move(tenants.front()), std::move(names), std::move(done));
-  });
+  tenants_.emplace(
+      ticket, [publication = std::move(*publication), name, then = std::move(then)](std::vector<std::string> tenants) mutable {
+        if (tenants.size() > 1) {
+          return then(std::unexpected(
+              Fault{Code::BAD_REQUEST, json_string(name) + " is ambiguous: more than one tenant has that id; name the tenant"}));
+        }
+        if (tenants.empty()) {
+          publication.rooms.clear();
+        } else {
+          publication.tenant = std::move(tenants.front());
+        }
+        then(std::move(publication));
+      });
   parts_.broker.tenants_of(ticket, kind, name);
-}
-
-void Shard::resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms,
-                                PublishDone done) {
-  Publication publication;
-  publication.ns = ns;
-  publication.tenant = std::move(tenant);
-  publication.rooms = std::move(rooms);
-  publication.event = std::move(request.event);
-  publication.data = std::move(request.data);
-  publication.more_args = std::move(request.more_args);
-  publication.attachments = std::move(request.attachments);
-  publication.except = std::move(request.except);
-  publication.id = request.publication_id.empty() ? parts_.entropy.token(20) : std::move(request.publication_id);
-  publication.timestamp_ms = now_.wall_ms;
-  publication.timestamp_us = now_.wall_us;
-  apply_policy(publication);
-  counters_->namespaces[ns].publications.add();
-  to_broker(std::move(publication), std::move(done));
 }
 
 void Shard::apply_policy(Publication& publication) {

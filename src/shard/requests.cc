@@ -89,7 +89,8 @@ void Shard::handle(ConnectionId id, Connection& c, Request request) {
   if (auto* u = std::get_if<protocol::Unsubscribe>(&request.command)) return on_unsubscribe(id, c, request.id, *u);
   if (auto* p = std::get_if<protocol::Presence>(&request.command)) return on_presence(id, c, request.id, *p);
   if (auto* h = std::get_if<protocol::History>(&request.command)) return on_history_request(id, c, request.id, *h);
-  refuse(id, c, request.id, {Code::FORBIDDEN, "publish, handle, result and watch are for services"});
+  if (auto* r = std::get_if<protocol::Result>(&request.command)) return on_result(id, c, request.id, std::move(*r));
+  refuse(id, c, request.id, {Code::FORBIDDEN, "publish, ask, handle and watch are for services"});
 }
 
 session::NamespaceState* Shard::joined(ConnectionId id, Connection& c, std::optional<std::int64_t> request,
@@ -265,6 +266,11 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
       reply(id, *to, rid, publish_answer_json(answer));
     });
   }
+  if (auto* a = std::get_if<protocol::Ask>(&request.command)) {
+    // It is an event, and it tells who is there.
+    if (!may(Scope::publish, "publish") || !may(Scope::read, "read")) return;
+    return on_ask(id, request.id, service, std::move(*a));
+  }
   if (auto* h = std::get_if<protocol::Handle>(&request.command)) {
     if (!may(Scope::handle, "handle")) return;
     return parts_.host.service_handle(id, service, std::move(*h), [this, id, rid = request.id](std::optional<Fault> refused) {
@@ -276,7 +282,8 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
   }
   if (auto* r = std::get_if<protocol::Result>(&request.command)) {
     if (!may(Scope::handle, "handle")) return;
-    return parts_.host.service_result(id, std::move(*r));
+    parts_.host.service_result(id, std::move(*r));
+    return reply(id, c, request.id, "{}");
   }
   if (auto* w = std::get_if<protocol::Watch>(&request.command)) {
     if (!may(Scope::read, "read")) return;
@@ -295,22 +302,14 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
     parts_.host.service_watch(id, service, connected, disconnected);
     return reply(id, c, request.id, "{}");
   }
-  refuse(id, c, request.id, {Code::FORBIDDEN, "a service connection publishes, handles and watches; it cannot join"});
+  refuse(id, c, request.id, {Code::FORBIDDEN, "a service connection publishes, asks, handles and watches; it cannot join"});
 }
 
 void Shard::invoke(ConnectionId service, std::string_view call_id, std::string_view event, std::string_view data,
                    std::span<const std::string> attachments, std::uint32_t deadline_ms) {
   Connection* c = find(service);
   if (c == nullptr || c->phase != Phase::active) return;
-  std::string message;
-  render_.clear();
-  if (attachments.empty()) {
-    protocol::native::append_invoke(message, call_id, event, data, deadline_ms);
-    append_frame(render_, c->form, message, ws::MessageType::text);
-  } else {
-    protocol::native::append_binary_invoke(message, call_id, event, data, attachments, deadline_ms);
-    append_frame(render_, c->form, message, ws::MessageType::binary);
-  }
+  native_wire_.render_invoke(*c, {call_id, {}, event, data, {}, attachments, deadline_ms});
   const bool fits = outbox(*c, service.slot).push_invoke(Frame(render_, &frames_), settings_->limits.service_lane_bytes_max);
   mark_dirty(service.slot, *c);
   if (fits) return;

@@ -24,6 +24,7 @@
 #include "fanout/fanout.h"
 #include "hub/hub.h"
 #include "protocol/native/codec.h"
+#include "shard/asks.h"
 #include "shard/connection.h"
 #include "shard/counters.h"
 #include "shard/engine_io.h"
@@ -64,6 +65,13 @@ struct PublishAnswer {
 /// {"epoch","offset"}, {"queued":true} or {}.
 [[nodiscard]] std::string publish_answer_json(const PublishAnswer& answer);
 using PublishDone = std::move_only_function<void(PublishAnswer)>;
+
+/// A question to clients, as its asker said it.
+struct AskRequest {
+  PublishRequest what;           // without rooms where `connection` is named
+  std::string connection;        // public id; empty: the members of the rooms
+  std::uint32_t timeout_ms = 0;  // 0: limits.ask_ms
+};
 
 /// UNKNOWN_NAMESPACE, naming those that are configured.
 [[nodiscard]] Fault unknown_namespace(const Settings& settings, std::string_view name);
@@ -112,6 +120,12 @@ class Shard final : public broker::Listener,
   void respond(ConnectionId id, std::uint64_t exchange, std::string_view response, bool keep_alive);
   void respond(ConnectionId id, std::uint64_t exchange, Frame response, bool keep_alive);
   void publish(PublishRequest request, const ServiceIdentity* publisher, PublishDone done);
+  /// Asks clients, of every shard. `done` runs on this one's thread.
+  void ask(AskRequest request, const ServiceIdentity* asker, AskDone done);
+  /// The clients of this shard that the question is for.
+  [[nodiscard]] Recipients recipients(const ClientAsk& ask);
+  /// Answered by Host::answered.
+  void ask_client(ConnectionId id, const Publication& what, const AskPlace& place, std::uint32_t timeout_ms);
   /// A part of a stream, whoever may see it: for operators.
   void read_stream(const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits,
                    std::move_only_function<void(broker::HistoryPart)> done);
@@ -395,9 +409,22 @@ class Shard final : public broker::Listener,
   void read_history(HistoryRequest request, std::optional<Position> since);
   void on_history_part(HistoryRequest request, std::optional<Position> since, broker::HistoryPart part);
 
+  // asking.cc
+  void on_ask(ConnectionId id, std::optional<std::int64_t> request, const ServiceIdentity& service, protocol::Ask asked);
+  [[nodiscard]] static bool can_be_asked(const Connection& c, NamespaceId ns);
+  void on_result(ConnectionId id, Connection& c, std::optional<std::int64_t> request, protocol::Result result);
+  /// False: it was not asked that, or not in time.
+  bool client_answered(ConnectionId id, std::uint64_t number, ClientAnswer answer);
+  void end_asks_of(ConnectionId id);
+  void end_late_asks();
+  void give_up(const std::vector<AskPlace>& places, const Fault& why);
+
   // publishing.cc
-  void resolve_and_publish(PublishRequest request, NamespaceId ns, std::string tenant, std::vector<std::string> rooms,
-                           PublishDone done);
+  using Addressed = std::move_only_function<void(std::expected<Publication, Fault>)>;
+  /// Checks where it goes against who says it, and finds the tenant of a user or an organization. Without rooms: nobody is there.
+  void address(PublishRequest request, const ServiceIdentity* publisher, Addressed then);
+  /// What it says, without where it goes.
+  [[nodiscard]] std::expected<Publication, Fault> unaddressed(PublishRequest request);
   void to_broker(Publication publication, PublishDone done);
   void without_broker(Publication publication, PublishDone done);
   void send_to_broker(Publication publication);
@@ -474,6 +501,7 @@ class Shard final : public broker::Listener,
     protocol::Request request;
   };
   absl::flat_hash_map<auth::Ticket, AwaitingOwner> awaiting_owner_;
+  AskedClients asked_;
 
   bool available_ = true;
   Ring<Waiting> outage_queue_;

@@ -16,12 +16,7 @@ void SocketIoWire::append_publication(std::string& out, std::uint16_t form, cons
   const Shard::FormInfo& info = shard_.forms_[form];
   const std::string& ns = shard_.settings_->namespaces[publication.ns].name;
   protocol::show(*info.view, ns, publication, protocol::all_channels, shown_, [&](const protocol::Shown& shown) {
-    sio::Outgoing packet;
-    packet.nsp = info.view->socketio_namespace;
-    packet.event = shown.name;
-    packet.first = shown.data;
-    packet.more = shown.more_args;
-    if (shown.as_published) packet.attachments = publication.attachments;
+    sio::Outgoing packet = shown_packet(*info.view, shown, publication);
     std::string more;
     if (info.offsets) {
       // The reference takes the last string that is the last argument for the offset: so that one always is, where one could be.
@@ -37,6 +32,17 @@ void SocketIoWire::append_publication(std::string& out, std::uint16_t form, cons
     }
     append_packet(out, packet);
   });
+}
+
+sio::Outgoing SocketIoWire::shown_packet(const protocol::View& view, const protocol::Shown& shown,
+                                         const Publication& publication) {
+  sio::Outgoing packet;
+  packet.nsp = view.socketio_namespace;
+  packet.event = shown.name;
+  packet.first = shown.data;
+  packet.more = shown.more_args;
+  if (shown.as_published) packet.attachments = publication.attachments;
+  return packet;
 }
 
 std::string_view SocketIoWire::last_argument(const protocol::Shown& shown) const {

@@ -61,7 +61,7 @@ void SocketIoWire::on_event(ConnectionId id, Connection& c, sio::Packet packet) 
       std::string token;
       if (!json::read_string(parts.first, token)) (void)json::read_string(json::find(waiting.data, "token"), token);
       waiting.what = What::refresh;
-      return ask(id, c, std::move(waiting), protocol::Auth{std::move(token)});
+      return submit(id, c, std::move(waiting), protocol::Auth{std::move(token)});
     }
     case ViewInput::Action::ignore: shard_.counters_->ignored_messages.add(); return;
   }
@@ -72,7 +72,7 @@ void SocketIoWire::forward(ConnectionId id, Connection& c, Waiting waiting, sio:
   const ViewInput& row = *waiting.row;
   // Whatever the service says to it: who asks to leave is out.
   if (const std::string room = protocol::fill_template(row.leaves, waiting.data); !room.empty()) {
-    ask(id, c, Waiting{}, protocol::Unsubscribe{namespace_of(row, c), {room}});
+    submit(id, c, Waiting{}, protocol::Unsubscribe{namespace_of(row, c), {room}});
   }
   protocol::Event event;
   event.ns = namespace_of(row, c);
@@ -81,7 +81,7 @@ void SocketIoWire::forward(ConnectionId id, Connection& c, Waiting waiting, sio:
   event.more_args = std::move(parts.more);
   event.attachments = std::move(attachments);
   waiting.what = What::event;
-  ask(id, c, std::move(waiting), std::move(event));
+  submit(id, c, std::move(waiting), std::move(event));
 }
 
 void SocketIoWire::change_gate(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view tenant, bool opens) {
@@ -126,9 +126,32 @@ void SocketIoWire::subscribe(ConnectionId id, Connection& c, Waiting waiting, bo
   waiting.what = What::subscribe;
   if (!command->unsubscribe.rooms.empty()) {
     Waiting silent;
-    ask(id, c, std::move(silent), protocol::Unsubscribe(command->unsubscribe));
+    submit(id, c, std::move(silent), protocol::Unsubscribe(command->unsubscribe));
   }
-  ask(id, c, std::move(waiting), std::move(command->subscribe));
+  submit(id, c, std::move(waiting), std::move(command->subscribe));
+}
+
+bool SocketIoWire::ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what, std::uint32_t) {
+  const protocol::View& view = *c.sio()->view;
+  std::string frames;
+  protocol::show(view, shard_.settings_->namespaces[what.ns].name, what, protocol::all_channels, shown_,
+                 [&](const protocol::Shown& shown) {
+                   if (!frames.empty()) return;  // one question, one answer
+                   sio::Outgoing packet = shown_packet(view, shown, what);
+                   packet.id = number;
+                   append_packet(frames, packet);
+                 });
+  if (frames.empty()) return false;
+  shard_.control_raw(id.slot, c, frames);
+  return true;
+}
+
+void SocketIoWire::on_ack(ConnectionId id, Connection& c, sio::Packet packet) {
+  c.received_ms = shard_.now_.monotonic_ms;
+  shard_.counters_->messages_in.add();
+  auto [first, more] = sio::split_arguments(packet.data);
+  ClientAnswer answer{.data = std::move(first), .more_args = std::move(more), .attachments = std::move(packet.attachments)};
+  (void)shard_.client_answered(id, packet.id.value_or(0), std::move(answer));  // one that nobody awaits is ignored
 }
 
 void SocketIoWire::reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) {
@@ -168,7 +191,7 @@ void SocketIoWire::reply_binary(ConnectionId id, Connection& c, std::int64_t req
     protocol::Subscribe enters;
     enters.ns = namespace_of(*waiting.row, c);
     enters.rooms = {room};
-    ask(id, c, Waiting{}, std::move(enters));
+    submit(id, c, Waiting{}, std::move(enters));
   }
 }
 

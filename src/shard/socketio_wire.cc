@@ -136,7 +136,7 @@ void SocketIoWire::on_packet(ConnectionId session, EngineSession& s, sio::Packet
     case sio::PacketType::event:
       if (c->sio()->is_connected()) return on_event(id, *c, std::move(packet));
       return hold(*c->sio(), std::move(packet)) ? void() : close();
-    case sio::PacketType::ack: return;  // of none that we asked for
+    case sio::PacketType::ack: return on_ack(id, *c, std::move(packet));
     default: return close();
   }
 }
@@ -205,7 +205,7 @@ std::shared_ptr<const auth::ClaimRules> SocketIoWire::claims(const Connection& c
 const protocol::View* SocketIoWire::view(const Connection& c) const { return c.sio()->view; }
 bool SocketIoWire::gate_open(const Connection& c) const { return !c.sio()->view->tenant_gate || c.sio()->gate_open; }
 
-void SocketIoWire::ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command) {
+void SocketIoWire::submit(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command) {
   waiting.request = ++c.sio()->requests;
   const std::int64_t number = waiting.request;
   auto& list = c.sio()->waiting;
@@ -236,7 +236,7 @@ void SocketIoWire::join_all(ConnectionId id, Connection& c) {
     join.wants.ns = std::move(ns);
     Waiting waiting;
     waiting.what = What::join;
-    ask(id, *now, std::move(waiting), std::move(join));
+    submit(id, *now, std::move(waiting), std::move(join));
   }
 }
 

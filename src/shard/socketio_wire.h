@@ -94,6 +94,8 @@ class SocketIoWire final : public Wire {
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
   [[nodiscard]] bool ping(ConnectionId id, Connection& c) override;
   void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) override;
+  [[nodiscard]] bool ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what,
+                         std::uint32_t timeout_ms) override;
   void reconnect(ConnectionId, Connection&, std::uint32_t, std::string_view) override {}  // the closed transport says it
   void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                       Code code) override;
@@ -123,6 +125,7 @@ class SocketIoWire final : public Wire {
   /// Until the client is told that it is connected. False: too many.
   [[nodiscard]] bool hold(SocketIoSocket& socket, protocol::socketio::Packet packet) const;
   void on_event(ConnectionId id, Connection& c, protocol::socketio::Packet packet);
+  void on_ack(ConnectionId id, Connection& c, protocol::socketio::Packet packet);
   void forward(ConnectionId id, Connection& c, Waiting waiting, protocol::socketio::EventParts parts,
                std::vector<std::string> attachments);
   void subscribe(ConnectionId id, Connection& c, Waiting waiting, bool adds);
@@ -143,10 +146,14 @@ class SocketIoWire final : public Wire {
   void send(ConnectionId id, Connection& c, const protocol::socketio::Outgoing& packet);
   void say(ConnectionId session, const protocol::socketio::Outgoing& packet);
   [[nodiscard]] static std::optional<Waiting> take_waiting(SocketIoSocket& socket, std::optional<std::int64_t> request);
-  void ask(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command);
+  /// As a native client's frame would be.
+  void submit(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command);
   [[nodiscard]] std::shared_ptr<const protocol::View> view_of(const EngineEntrance& entrance, std::string_view nsp);
   [[nodiscard]] Connection* socket_of(const EngineSession& s, std::string_view nsp, ConnectionId& id);
   void append_packet(std::string& out, const protocol::socketio::Outgoing& packet) const;
+  /// A publication, or what a view shows of it.
+  [[nodiscard]] static protocol::socketio::Outgoing shown_packet(const protocol::View& view, const protocol::Shown& shown,
+                                                                 const Publication& publication);
   [[nodiscard]] protocol::socketio::Parser parser() const;
   [[nodiscard]] std::string_view last_argument(const protocol::Shown& shown) const;
 

@@ -48,6 +48,13 @@ class Wire {
   [[nodiscard]] virtual bool ping(ConnectionId id, Connection& c) = 0;
   virtual void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) = 0;
   virtual void reconnect(ConnectionId id, Connection& c, std::uint32_t after_ms, std::string_view reason) = 0;
+  /// Asks the client; what it says goes to Shard::client_answered under `number`. False: it was not asked, on this wire nobody would
+  /// answer.
+  [[nodiscard]] virtual bool ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what,
+                                 std::uint32_t timeout_ms) {
+    (void)id, (void)c, (void)number, (void)what, (void)timeout_ms;
+    return false;
+  }
   virtual void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                               Code code) = 0;
 

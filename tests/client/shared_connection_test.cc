@@ -20,6 +20,11 @@ class RecordingMember final : public Member {
   void on_late() override { lines.push_back("late"); }
   void on_ended(const action::Ended& ended) override { lines.push_back(ended.will_retry ? "ended" : "ended for good"); }
   void on_refused(const Failure& failure) override { lines.push_back("refused " + failure.code); }
+  bool on_asked(const action::Asked& asked) override {
+    if (asked.question.event != answers) return false;
+    lines.push_back("asked " + asked.question.event + " " + asked.question.data + " " + asked.call_id);
+    return true;
+  }
   void on_rooms_lost(const std::vector<std::string>& rooms, const std::string& code) override {
     lines.push_back("lost " + rooms.front() + " " + code);
   }
@@ -27,6 +32,7 @@ class RecordingMember final : public Member {
   std::vector<std::string> take() { return std::exchange(lines, {}); }
 
   std::vector<std::string> lines;
+  std::string answers;  // the event of questions that it takes
 };
 
 class SharedConnectionTest : public testing::Test, protected Transports {
@@ -242,6 +248,37 @@ TEST_F(SharedConnectionTest, answers_everybody_when_the_connection_ends_for_good
   EXPECT_THAT(replies, ElementsAre("UNAVAILABLE"));
   EXPECT_THAT(one->take(), ElementsAre("ended for good"));
   EXPECT_TRUE(connection.empty());
+}
+
+void ask(const std::string& event, const std::string& call_id, const std::function<void(const std::string&)>& say) {
+  say(R"({"type":"invoke","callId":")" + call_id + R"(","namespace":"alerts","event":")" + event +
+      R"(","data":{"n":1},"deadlineMs":5000})");
+}
+
+TEST_F(SharedConnectionTest, puts_a_question_to_the_first_client_that_answers_such) {
+  begin();
+  const auto speak = [&](const std::string& text) { say(text); };
+  one->answers = "first";
+  other->answers = "second";
+  ask("second", "17", speak);
+  EXPECT_THAT(one->take(), IsEmpty());
+  EXPECT_THAT(other->take(), ElementsAre(R"(asked second {"n":1} 17)"));
+  EXPECT_THAT(sent(), IsEmpty()) << "it has not answered yet";
+  connection.answer_ask(now, last, "17", R"({"ok":1.0})");
+  EXPECT_THAT(sent(), ElementsAre(R"({"type":"result","callId":"17","data":{"ok":1.0}})"));
+  ask("first", "18", speak);
+  EXPECT_THAT(one->take(), ElementsAre(R"(asked first {"n":1} 18)"));
+  connection.answer_ask(now, last, "18", std::unexpected(Failure{"FORBIDDEN", "no"}));
+  EXPECT_THAT(sent(), ElementsAre(R"({"type":"result","callId":"18","error":{"code":"FORBIDDEN","message":"no"}})"));
+}
+
+TEST_F(SharedConnectionTest, answers_a_question_that_none_of_its_clients_takes) {
+  begin();
+  const auto speak = [&](const std::string& text) { say(text); };
+  ask("third", "19", speak);
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr(R"("callId":"19","error":{"code":"NO_HANDLER")")));
+  connection.answer_ask(now, last + 7, "20", "1");
+  EXPECT_THAT(sent(), IsEmpty()) << "a question went with the transport that it came by";
 }
 
 TEST_F(SharedConnectionTest, tells_a_client_that_waits_for_too_long_and_goes_on) {

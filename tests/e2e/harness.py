@@ -364,12 +364,12 @@ def pack(header, *attachments):
 
 
 def unpack(message):
-    """Its header, with the attachments' bytes in place of their lengths. A reply to history has those of its events."""
+    """Its header, with the attachments' bytes in place of their lengths. A reply to history has those of its events, one to ask of its answers."""
     size, = struct.unpack_from(">I", message)
     header = json.loads(message[4:4 + size])
     at = 4 + size
-    history = header["type"] == "reply" and "attachments" not in header
-    for frame in header["data"]["events"] if history else [header]:
+    several = header["type"] == "reply" and "attachments" not in header
+    for frame in header["data"].get("events", header["data"].get("answers")) if several else [header]:
         lengths = frame.get("attachments", [])
         ends = [at + sum(lengths[:n + 1]) for n in range(len(lengths))]
         if "attachments" in frame:

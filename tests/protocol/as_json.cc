@@ -89,6 +89,15 @@ struct RequestJson {
     put("publicationId", publish.publication_id);
     put("tenantId", publish.tenant);
   }
+  void operator()(const Ask& ask) {
+    out = {{"type", "ask"}, {"namespace", ask.ns}};
+    put("connectionId", ask.connection);
+    if (!ask.rooms.empty()) out["rooms"] = ask.rooms;
+    arguments(ask);
+    if (!ask.except.empty()) out["except"] = ask.except;
+    put("tenantId", ask.tenant);
+    if (ask.timeout_ms != 0) out["timeoutMs"] = ask.timeout_ms;
+  }
   void operator()(const Handle& handle) {
     out = {{"type", "handle"}, {"group", handle.group}, {"events", handle.events}, {"retryable", handle.retryable}};
   }
@@ -167,7 +176,9 @@ struct PushJson {
   }
   void operator()(const Invoke& invoke) {
     out = {{"type", "invoke"}, {"callId", invoke.call_id}, {"event", invoke.event}, {"deadlineMs", invoke.deadline_ms}};
+    put("namespace", invoke.ns);
     put("dataText", invoke.data);
+    if (!invoke.more_args.empty()) out["argsText"] = "[" + std::string(invoke.more_args) + "]";
     if (!invoke.attachments.empty()) out["attachmentsHex"] = hexes(invoke.attachments);
   }
   void operator()(const Hook& hook) {
@@ -220,12 +231,9 @@ struct Renderer {
   void operator()(const TokenExpiring& token) { append_token_expiring(out, token.expires_in_s); }
   void operator()(const Reconnect& reconnect) { append_reconnect(out, reconnect.after_ms, reconnect.reason); }
   void operator()(const Invoke& invoke) {
-    if (invoke.attachments.empty()) {
-      append_invoke(out, invoke.call_id, invoke.event, invoke.data, invoke.deadline_ms);
-    } else {
-      const std::vector<std::string> attachments(invoke.attachments.begin(), invoke.attachments.end());
-      append_binary_invoke(out, invoke.call_id, invoke.event, invoke.data, attachments, invoke.deadline_ms);
-    }
+    const std::vector<std::string> attachments(invoke.attachments.begin(), invoke.attachments.end());
+    const auto append = attachments.empty() ? append_invoke : append_binary_invoke;
+    append(out, {invoke.call_id, invoke.ns, invoke.event, invoke.data, invoke.more_args, attachments, invoke.deadline_ms});
   }
   void operator()(const Hook& hook) { append_hook(out, hook.hook, hook.ns, hook.client, hook.reason); }
   void operator()(const UnknownPush&) {}

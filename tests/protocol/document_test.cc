@@ -35,8 +35,8 @@ TEST(Document, TheTableOfCodesIsTheOneInTheCode) {
 }
 
 TEST(Document, ItsExamplesAreFramesThatTheDecoderOfTheirSideAccepts) {
-  const std::set<std::string> of_clients{"auth",    "join", "leave",   "subscribe", "unsubscribe", "presence",
-                                         "history", "pong", "publish", "handle",    "result",      "watch"};
+  const std::set<std::string> of_clients{"auth", "join",    "leave", "subscribe", "unsubscribe", "presence", "history",
+                                         "pong", "publish", "ask",   "handle",    "result",      "watch"};
   const std::set<std::string> of_servers{"welcome", "reply",  "error",          "position",  "gap", "ping",
                                          "evicted", "invoke", "token_expiring", "reconnect", "hook"};
   std::set<std::string> seen;

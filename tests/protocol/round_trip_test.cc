@@ -81,7 +81,7 @@ void any_arguments(T& out) {
 }
 
 Command any_command() {
-  switch (*rc::gen::inRange(0, 12)) {
+  switch (*rc::gen::inRange(0, 13)) {
     case 0: return Auth{any_text()};
     case 1: return Join{any_wants(), any_position()};
     case 2: return Leave{any_text()};
@@ -94,6 +94,20 @@ Command any_command() {
       return coin() ? Result{any_text(), coin() ? any_json() : "", {}, "", ""}
                     : Result{any_text(), "", {}, any_text(), coin() ? any_text() : ""};
     case 9: return coin() ? Command(Watch{{"client:connected"}}) : Command(Pong{});
+    case 11: {
+      Ask ask;
+      ask.ns = any_text();
+      if (coin()) {
+        ask.connection = any_text();
+      } else {
+        ask.rooms = any_texts(1);
+        if (coin()) ask.except = any_texts(1);
+      }
+      any_arguments(ask);
+      ask.tenant = coin() ? "t1" : "";
+      ask.timeout_ms = coin() ? 0 : *rc::gen::inRange(1U, 100'000U);
+      return ask;
+    }
     case 10: {
       Event event;
       event.ns = any_text();

@@ -202,6 +202,14 @@ class Node : public Transport, public Host, public broker::Post {
   void client_event(ClientEvent) override {}
   void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
+  void ask(ClientAsk ask, AskDone done) override {
+    for (const auto& of : asks.begin({shard->recipients(ask)}, shard->settings().limits, std::move(done))) {
+      for (const AskOut& out : of) shard->ask_client(out.connection, *ask.what, out.place, ask.timeout_ms);
+    }
+  }
+  void answered(const AskPlace& place, ClientAnswer answer) override {
+    asks.answer(place, std::move(answer), shard->settings().limits);
+  }
   void service_gone(ConnectionId) override {}
   void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}
   void client_connected(const ClientInfo&, NamespaceId) override {}
@@ -221,6 +229,7 @@ class Node : public Transport, public Host, public broker::Post {
   std::vector<ConnectionId> closed;
   Gate gate;
   std::unique_ptr<Shard> shard;
+  Asks asks;
 
  private:
   SeededEntropy entropy_{7};

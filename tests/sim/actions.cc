@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
 #include "protocol/scalar.h"
 #include "sim/world.h"
 
@@ -162,6 +163,45 @@ void World::publish_again() {
   if (plan_.outages) model_.pub(index).repeated = true;
   note("publishes p" + std::to_string(index) + " again");
   send_publication(random_.below(nodes_.size()), model_.pub(index), full);
+}
+
+void World::ask() {
+  const std::string tenant = pick(tenants());
+  const std::string question = std::to_string(++asks_begun_);
+  const std::size_t shard = random_.below(nodes_.size());
+  shard::AskRequest request;
+  request.what.ns = namespace_name(static_cast<NamespaceId>(random_.below(namespaces_count)));
+  request.what.event = "question";
+  request.what.data = "{\"ask\":" + question + ",\"tenant\":" + json_string(tenant) + "}";
+  request.what.tenant = tenant;
+  request.timeout_ms = 1 + static_cast<std::uint32_t>(random_.below(1'000));
+  if (chance(3)) {
+    nodes_[random_.below(nodes_.size())]->shard->for_each_client([&](const shard::ClientInfo& client) {
+      if (request.connection.empty() || chance(3)) request.connection = client.id;
+    });
+  }
+  if (request.connection.empty()) {
+    request.what.rooms = {"tenant:" + tenant};
+    if (chance(2)) request.what.rooms.push_back("tenant:" + tenant + "/" + pick(held_rooms));
+  }
+  note("asks " + question + " on shard " + std::to_string(shard));
+  nodes_[shard]->shard->set_now(now_);
+  nodes_[shard]->shard->ask(
+      std::move(request), nullptr,
+      [this, tenant, question, over = false](std::expected<std::vector<shard::Answered>, Fault> answers) mutable {
+        if (std::exchange(over, true)) violated("question " + question + " was answered twice");
+        ++asks_over_;
+        if (!answers) violated("question " + question + " was refused: " + answers.error().message);
+        std::set<std::string> asked;
+        for (const auto& [client, answer] : *answers) {
+          if (client.tenant_id != tenant) violated("question " + question + " was put to another tenant's " + client.user_id);
+          if (!asked.insert(client.id).second) violated("question " + question + " was put to " + client.id + " twice");
+          if (answer.fault) continue;
+          ++answered_;
+          if (answer.data != "{\"ask\":" + question + ",\"by\":" + json_string(client.user_id) + "}")
+            violated("the answer of " + client.user_id + " to question " + question + " is " + answer.data);
+        }
+      });
 }
 
 void World::send_publication(std::size_t shard, const Pub& pub, std::vector<std::string> full_rooms) {

@@ -104,6 +104,23 @@ void SimHost::client_disconnected(const shard::ClientInfo& client, NamespaceId, 
 
 void SimHost::client_event(shard::ClientEvent event) { events.push_back(std::move(event)); }
 
+void SimHost::ask(shard::ClientAsk ask, shard::AskDone done) {
+  std::vector<shard::Recipients> found;
+  for (std::size_t i = 0; i < world_.shards(); ++i) found.push_back(world_.shard(i).recipients(ask));
+  const auto outs = world_.asks().begin(std::move(found), world_.shard(0).settings().limits, std::move(done));
+  for (std::size_t i = 0; i < outs.size(); ++i) {
+    for (const shard::AskOut& out : outs[i]) {
+      world_.host(i).later.push_back([&shard = world_.shard(i), out, what = ask.what, timeout_ms = ask.timeout_ms] {
+        shard.ask_client(out.connection, *what, out.place, timeout_ms);
+      });
+    }
+  }
+}
+
+void SimHost::answered(const shard::AskPlace& place, shard::ClientAnswer answer) {
+  world_.asks().answer(place, std::move(answer), world_.shard(0).settings().limits);
+}
+
 void SimHost::presence(StreamKey stream, std::string room,
                        std::move_only_function<void(std::vector<shard::PresenceEntry>)> done) {
   std::vector<shard::PresenceEntry> users;

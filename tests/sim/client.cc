@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/json_text.h"
+#include "protocol/json_scan.h"
 #include "protocol/native/replies.h"
 #include "protocol/native/request_writer.h"
 #include "ws/frame_writer.h"
@@ -9,6 +11,7 @@
 
 namespace sparc::sim {
 
+namespace json = protocol::json;
 namespace native = protocol::native;
 
 std::string_view namespace_name(NamespaceId ns) {
@@ -272,11 +275,32 @@ void Client::on_push(const native::Push& push) {
     if (welcome->tenant_id != persona_.tenant || welcome->user_id != persona_.user)
       violated(name_ + " was welcomed as somebody else");
     welcomed_ = true;
+  } else if (const auto* question = std::get_if<native::Invoke>(&push)) {
+    on_question(*question);
   } else if (std::holds_alternative<native::Ping>(push)) {
     send_text("{\"type\":\"pong\"}");
   } else if (!std::holds_alternative<native::Reconnect>(push)) {
     violated(name_ + " got a frame that nobody meant for it");
   }
+}
+
+void Client::on_question(const native::Invoke& question) {
+  (void)seat_of(question.ns, "a question");
+  std::string tenant;
+  if (!json::read_string(json::find(question.data, "tenant"), tenant) || tenant != persona_.tenant)
+    violated(name_ + " got another tenant's question: " + std::string(question.data));
+  if (random_.below(4) == 0) return;  // it never answers
+  protocol::Result result;
+  result.call_id = question.call_id;
+  if (random_.below(8) == 0) {
+    result.error_code = "FORBIDDEN";
+    result.error_message = "not now";
+  } else {
+    result.data = "{\"ask\":" + std::string(json::find(question.data, "ask")) + ",\"by\":" + json_string(persona_.user) + "}";
+  }
+  std::string text;
+  native::append_request(text, {std::nullopt, std::move(result)});
+  send_text(text);
 }
 
 void Client::on_reply(const native::Reply& reply) {

@@ -87,6 +87,7 @@ class Client final : private ws::ReceiverHandler {
   void send(protocol::Command command, Asked asked);
   void send_text(std::string_view json);
   void on_push(const protocol::native::Push& push);
+  void on_question(const protocol::native::Invoke& question);
   void on_reply(const protocol::native::Reply& reply);
   void on_join_reply(const Asked& asked, std::string_view data);
   void on_rooms_reply(const Asked& asked, std::string_view data);

@@ -55,6 +55,8 @@ void add(sparc::sim::World::Totals& sum, const sparc::sim::World::Totals& one) {
   sum.moves += one.moves;
   sum.socketio_events += one.socketio_events;
   sum.socketio_recoveries += one.socketio_recoveries;
+  sum.asked += one.asked;
+  sum.answered += one.answered;
 }
 
 }  // namespace
@@ -96,5 +98,6 @@ int main(int argc, char** argv) {
   std::printf("Socket.IO: %llu sessions, %llu upgrades, %llu moves between shards, %llu events, %llu recoveries\n",
               number(sum.sessions), number(sum.upgrades), number(sum.moves), number(sum.socketio_events),
               number(sum.socketio_recoveries));
+  std::printf("Services: %llu clients asked, %llu answered\n", number(sum.asked), number(sum.answered));
   return failed == 0 ? 0 : 1;
 }

@@ -262,6 +262,7 @@ void SocketIoClient::on_event(NamespaceId ns, const sio::Packet& packet) {
     return;
   }
   Seat& seat = *joined_[ns];
+  if (packet.id) return on_question(ns, *packet.id, parts.first);
   if (parts.name == "connected") {
     if (text_at(parts.first, "tenantId") != persona_.tenant) violated(name_ + " was greeted as somebody else: " + parts.first);
     if (!parts.more.empty()) on_position(seat, parts.more);
@@ -280,6 +281,13 @@ void SocketIoClient::on_event(NamespaceId ns, const sio::Packet& packet) {
              parts.name != "token_expiring") {
     on_publication(seat, parts, packet.attachments);
   }
+}
+
+void SocketIoClient::on_question(NamespaceId ns, std::uint64_t id, std::string_view data) {
+  if (text_at(data, "tenant") != persona_.tenant) violated(name_ + " got another tenant's question: " + std::string(data));
+  if (random_.below(4) == 0) return;  // it never answers
+  engine_->send("3" + nsp_of(ns) + "," + std::to_string(id) + "[{\"ask\":" + std::string(json::find(data, "ask")) +
+                ",\"by\":" + json_string(persona_.user) + "}]");
 }
 
 void SocketIoClient::on_evicted(const Seat& seat, std::string_view data) {

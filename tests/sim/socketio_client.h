@@ -117,6 +117,7 @@ class SocketIoClient final : private EngineClient::Owner {
   void on_disconnected(NamespaceId ns);
   void on_event(NamespaceId ns, const protocol::socketio::Packet& packet);
   void on_publication(Seat& seat, const protocol::socketio::EventParts& parts, const std::vector<std::string>& attachments);
+  void on_question(NamespaceId ns, std::uint64_t id, std::string_view data);
   void on_answer(const protocol::socketio::Packet& packet);
   void on_position(Seat& seat, std::string_view raw);
   void on_gap(std::string_view json);

@@ -253,8 +253,10 @@ void World::step() {
     } else {
       act(*socketio_[which - clients_.size()]);
     }
-  } else if (what < 95) {
+  } else if (what < 94) {
     publish_again();
+  } else if (what < 95) {
+    ask();
   } else if (what < 96) {
     toggle_outage();
   } else {
@@ -429,6 +431,7 @@ void World::ask_values() {
 
 void World::check_end() {
   model_.check_streams();
+  if (asks_over_ != asks_begun_) violated(std::to_string(asks_begun_ - asks_over_) + " questions were never answered");
   for (auto& client : clients_) {
     if (client->ready() && client->unanswered() != 0) violated(client->name() + " was not answered");
     client->finish();
@@ -473,6 +476,7 @@ void World::leave_all() {
     if (rooms_left != 0) violated(where + std::to_string(rooms_left) + " rooms");
     if (node.shard->counters().outbox_bytes.get() != 0)
       violated(where + "frames of " + std::to_string(node.shard->counters().outbox_bytes.get()) + " bytes");
+    if (node.shard->counters().asked_unanswered.get() != 0) violated(where + "clients that were asked");
     if (node.shard->counters().outage_queue.get() != 0) violated(where + "publications for the broker");
     if (!node.tap->entered().empty()) violated(where + "entered stream " + *node.tap->entered().begin());
     if (node.host->admitted != 0 || node.host->joined != 0) violated(where + "sessions that were admitted or announced");
@@ -491,6 +495,7 @@ World::Totals World::totals() {
   out.events = model_.events_checked;
   out.losses_checked = model_.losses_checked;
   out.connects = connects_;
+  out.answered = answered_;
   for (auto& client : clients_) {
     out.recoveries += client->recoveries;
     out.errors += client->errors;
@@ -506,6 +511,7 @@ World::Totals World::totals() {
     out.moves += node->moves;
     out.sends += node->transport->sends;
     out.missed += node->shard->counters().missed.get();
+    out.asked += node->shard->counters().asked.get();
     for (const auto& ns : node->shard->counters().namespaces) out.catch_ups += ns.catch_ups.get();
   }
   return out;

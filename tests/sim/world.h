@@ -117,6 +117,8 @@ class SimHost final : public shard::Host {
   void client_event(shard::ClientEvent event) override;
   void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
+  void ask(shard::ClientAsk ask, shard::AskDone done) override;
+  void answered(const shard::AskPlace& place, shard::ClientAnswer answer) override;
   void service_gone(ConnectionId) override {}
   void service_watch(ConnectionId, const ServiceIdentity&, bool, bool) override {}
   void client_connected(const shard::ClientInfo&, NamespaceId) override { ++joined; }
@@ -145,12 +147,15 @@ class World final : public broker::Post, private SessionHost {
 
   [[nodiscard]] std::size_t shards() const { return nodes_.size(); }
   [[nodiscard]] shard::Shard& shard(std::size_t index) { return *nodes_[index]->shard; }
+  [[nodiscard]] SimHost& host(std::size_t index) { return *nodes_[index]->host; }
+  [[nodiscard]] shard::Asks& asks() { return asks_; }
   [[nodiscard]] Model& model() { return model_; }
   /// A connection's time in a namespace is over, the server says why.
   void ended(const std::string& address, std::string_view reason) { ends_[address] = reason; }
   struct Totals {
     std::uint64_t publications = 0, events = 0, losses_checked = 0, connects = 0, recoveries = 0, sends = 0, missed = 0,
-                  catch_ups = 0, errors = 0, sessions = 0, upgrades = 0, moves = 0, socketio_events = 0, socketio_recoveries = 0;
+                  catch_ups = 0, errors = 0, sessions = 0, upgrades = 0, moves = 0, socketio_events = 0, socketio_recoveries = 0,
+                  asked = 0, answered = 0;
   };
   [[nodiscard]] Totals totals();
 
@@ -199,6 +204,8 @@ class World final : public broker::Post, private SessionHost {
   void open(Client& client);
   void publish();
   void publish_again();
+  /// A service's question to clients.
+  void ask();
   void toggle_outage();
   void turn(std::size_t index, bool everything);
   void check_memory(std::size_t index);
@@ -239,6 +246,8 @@ class World final : public broker::Post, private SessionHost {
   std::vector<std::pair<std::size_t, std::vector<std::string>>> sent_;  // publications with their full room names, for retries
   bool available_ = true;
   std::uint64_t connects_ = 0;
+  shard::Asks asks_;
+  std::uint64_t asks_begun_ = 0, asks_over_ = 0, answered_ = 0;
 };
 
 }  // namespace sparc::sim

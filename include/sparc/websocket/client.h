@@ -85,6 +85,10 @@ class WebSocketClient {
   void on_unsubscribed(std::function<void(const Unsubscribed&)> callback);
   void on_state_changed(std::function<void(ClientState from, ClientState to)> callback);
   void on_stale(std::function<void(const Stale&)> callback);
+  /// Answers what services ask of the namespace's clients (`UnifiedWebSocketService::ask`; docs/protocol.md, `ask`): one handler an
+  /// event, an empty one takes it away. What it is given has no room and no offset. Of clients that share a connection the first
+  /// that has a handler answers; where none has, the service is told NO_HANDLER.
+  void on_ask(std::string event, std::function<void(const Message& question, AnswerAsk answer)> handler);
 
   /// With Callbacks::polled: runs the callbacks that wait, or waits for the first for at most `wait`. Returns how many ran.
   std::size_t poll(std::chrono::milliseconds wait = std::chrono::milliseconds(0));

@@ -29,6 +29,10 @@ struct Message {
   std::vector<std::string> attachments;  // binary parts that placeholders in `data` name
 };
 
+/// Answers one question: JSON, empty for "understood, nothing to say", or an error. May be called later and from any thread; only the
+/// first call counts. When every copy is gone without a call, the service is told INTERNAL.
+using AnswerAsk = std::function<void(Result<std::string>)>;
+
 enum class ClientState : std::uint8_t {
   disconnected,  // not asked to connect, or after `disconnect`
   connecting,    // never connected so far; with `auto_reconnect` also between attempts

@@ -1,6 +1,7 @@
 #pragma once
 // The unified WebSocket service in a C++ program: the same server as the sparc-websocket binary, in this process.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -56,6 +57,17 @@ struct BroadcastResult {
   std::uint64_t offset = 0;
   bool queued = false;  // waits for the broker, or for start()
 };
+
+/// What a client answered to `ask`. Neither data nor error: understood, nothing to say.
+struct ClientAnswer {
+  std::string connection_id;  // ConnectedClient::id
+  std::string user_id, tenant_id;
+  std::string data;                      // JSON
+  std::string more_args;                 // of a Socket.IO acknowledgement with several arguments: JSON texts joined by commas
+  std::vector<std::string> attachments;  // binary parts that placeholders in the two name
+  std::optional<Error> error;  // its own, or why there is no answer: TIMEOUT, UNAVAILABLE (it left), NO_HANDLER (it cannot)
+};
+using ClientAnswers = Result<std::vector<ClientAnswer>>;
 
 /// An event that a client sent: `stream:start` in namespace `video` is `video:stream:start`.
 struct ServiceEvent {
@@ -116,6 +128,15 @@ class UnifiedWebSocketService {
                                                  std::string_view event, std::string_view data);
   std::future<BroadcastResult> broadcast_to_role(std::string_view tenant_id, std::string_view role, std::string_view ns,
                                                  std::string_view event, std::string_view data);
+
+  /// Asks everybody in `room` (as of `broadcast`) and waits for an answer of each: native clients answer with `result`, Socket.IO
+  /// clients by the acknowledgement (`emitWithAck`). Ready when all have answered or `timeout` (limits.ask_ms unless said) is over.
+  /// Nobody there: an empty list. An error: nobody was asked. Nothing of it is kept for who comes later.
+  std::future<ClientAnswers> ask(std::string_view ns, std::string_view room, std::string_view event, std::string_view data,
+                                 std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+  /// The same of one connection: the `socketId` of a ServiceEvent, ConnectedClient::id.
+  std::future<ClientAnswers> ask_client(std::string_view connection_id, std::string_view ns, std::string_view event,
+                                        std::string_view data, std::optional<std::chrono::milliseconds> timeout = std::nullopt);
 
   /// Handles a client event. `retryable`: may run twice when an instance dies.
   void on(std::string event, std::function<HandlerResult(const ServiceEvent&)> handler, RunOn where = RunOn::executor,

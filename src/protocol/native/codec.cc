@@ -10,16 +10,19 @@
 namespace sparc::protocol::native {
 namespace {
 
-/// Moves the attachments into an event or a publish, the two frames that can carry them.
+/// Moves the attachments into the frame, which is one of those that can carry them.
 Decoded with_attachments(Request request, const std::vector<std::string_view>& attachments) {
-  bool placeholders = true;
-  const auto fill = [&](auto& carrier, std::string_view more_args) {
-    carrier.attachments.assign(attachments.begin(), attachments.end());
-    placeholders = placeholders_fit({carrier.data, more_args}, attachments.size());
-  };
-  if (auto* event = std::get_if<Event>(&request.command)) fill(*event, event->more_args);
-  if (auto* publish = std::get_if<Publish>(&request.command)) fill(*publish, publish->more_args);
-  if (auto* result = std::get_if<Result>(&request.command)) fill(*result, {});
+  const bool placeholders = std::visit(
+      [&]<class T>(T& carrier) {
+        if constexpr (requires { carrier.attachments; }) {
+          carrier.attachments.assign(attachments.begin(), attachments.end());
+          std::string_view more_args;
+          if constexpr (requires { carrier.more_args; }) more_args = carrier.more_args;
+          return placeholders_fit({carrier.data, more_args}, attachments.size());
+        }
+        return true;
+      },
+      request.command);
   if (!placeholders)
     return refused(request.id, "a placeholder names none of the " + std::to_string(attachments.size()) +
                                    " attachments, or one that another names");

@@ -75,6 +75,17 @@ struct Gap {
   std::string_view reason;         // dropped | expired | trimmed | broker
 };
 
+/// Something that is to be answered by a `result`.
+struct InvokeFrame {
+  std::string_view call_id;
+  std::string_view ns;  // of a client's; empty: a service's, whose `event` begins with it
+  std::string_view event;
+  std::string_view data;       // JSON
+  std::string_view more_args;  // JSON texts joined by commas
+  std::span<const std::string> attachments;
+  std::uint32_t deadline_ms = 0;
+};
+
 // Each appends one JSON object to `out`, without a frame header.
 void append_welcome(std::string& out, const Welcome& welcome);
 /// `data` is a JSON object.
@@ -99,11 +110,10 @@ void append_ping(std::string& out);
 void append_evicted(std::string& out, std::string_view ns, std::span<const std::string> rooms, Code code);
 void append_token_expiring(std::string& out, std::int64_t expires_in_s);
 void append_reconnect(std::string& out, std::uint32_t after_ms, std::string_view reason);
-void append_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
-                   std::uint32_t deadline_ms);
+/// Not for invokes with attachments.
+void append_invoke(std::string& out, const InvokeFrame& invoke);
 /// The whole binary message of an invoke with attachments.
-void append_binary_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
-                          std::span<const std::string> attachments, std::uint32_t deadline_ms);
+void append_binary_invoke(std::string& out, const InvokeFrame& invoke);
 /// `client` is a JSON object; `reason` may be empty.
 void append_hook(std::string& out, std::string_view hook, std::string_view ns, std::string_view client, std::string_view reason);
 

@@ -74,21 +74,42 @@ Command read_history(FieldReader& in) {
 
 Command read_pong(FieldReader&) { return Pong{}; }
 
+std::vector<std::string> read_rooms(FieldReader& in) {
+  if (in.has(Field::room) == in.has(Field::rooms)) {
+    in.set_fault("give either \"room\", a string, or \"rooms\", an array of strings");
+    return {};
+  }
+  if (in.has(Field::room)) return {in.text(Field::room, Need::required)};
+  std::vector<std::string> rooms = in.strings(Field::rooms, Need::required);
+  if (rooms.empty()) in.set_fault("\"rooms\" must be an array of at least one string");
+  return rooms;
+}
+
 Command read_publish(FieldReader& in) {
   Publish out;
   out.ns = read_namespace(in);
-  if (in.has(Field::room) == in.has(Field::rooms)) {
-    in.set_fault("give either \"room\", a string, or \"rooms\", an array of strings");
-  } else if (in.has(Field::room)) {
-    out.rooms.push_back(in.text(Field::room, Need::required));
-  } else {
-    out.rooms = in.strings(Field::rooms, Need::required);
-    if (out.rooms.empty()) in.set_fault("\"rooms\" must be an array of at least one string");
-  }
+  out.rooms = read_rooms(in);
   read_arguments(in, out);
   out.except = in.strings(Field::except, Need::optional);
   out.publication_id = in.name(Field::publication_id, name_bytes_max, Need::optional);
   out.tenant = in.id(Field::tenant_id, Need::optional);
+  return out;
+}
+
+Command read_ask(FieldReader& in) {
+  Ask out;
+  out.ns = read_namespace(in);
+  if (!in.has(Field::connection_id)) {
+    out.rooms = read_rooms(in);
+  } else if (in.has(Field::room) || in.has(Field::rooms) || in.has(Field::except)) {
+    in.set_fault("\"connectionId\" asks one client; \"room\", \"rooms\" and \"except\" do not go with it");
+  } else {
+    out.connection = in.name(Field::connection_id, name_bytes_max, Need::required);
+  }
+  read_arguments(in, out);
+  out.except = in.strings(Field::except, Need::optional);
+  out.tenant = in.id(Field::tenant_id, Need::optional);
+  out.timeout_ms = static_cast<std::uint32_t>(in.integer(Field::timeout_ms, 1, UINT32_MAX, Need::optional));
   return out;
 }
 
@@ -137,11 +158,11 @@ constexpr std::array types{
     Type{"subscribe", read_subscribe}, Type{"unsubscribe", read_unsubscribe},
     Type{"presence", read_presence},   Type{"history", read_history},
     Type{"handle", read_handle},       Type{"result", read_result},
-    Type{"watch", read_watch},
+    Type{"watch", read_watch},         Type{"ask", read_ask},
 };
 
 std::string known_types() {
-  return "auth, join, leave, subscribe, unsubscribe, event, presence, history, pong, publish, handle, result, watch";
+  return "auth, join, leave, subscribe, unsubscribe, event, presence, history, pong, publish, ask, handle, result, watch";
 }
 
 /// The request's type, or null with the fault set.
@@ -160,8 +181,10 @@ const Type* type_of(FieldReader& in) {
 }
 
 void check_carrier(FieldReader& in, const Type& type, Carrier carrier) {
-  const bool carries = type.read == &read_event || type.read == &read_publish || type.read == &read_result;
-  if (carrier == Carrier::binary && !carries) in.set_fault("a binary message must hold an event, a publish or a result frame");
+  const bool carries =
+      type.read == &read_event || type.read == &read_publish || type.read == &read_ask || type.read == &read_result;
+  if (carrier == Carrier::binary && !carries)
+    in.set_fault("a binary message must hold an event, a publish, an ask or a result frame");
   if (carrier == Carrier::text && carries && in.has(Field::attachments) && in.raw(Field::attachments) != "[]") {
     in.set_fault("attachments need a binary message");
   }

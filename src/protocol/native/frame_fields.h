@@ -17,7 +17,8 @@ namespace sparc::protocol::native {
   F(call_id, "callId") F(client, "client") F(events, "events") F(except, "except") F(offset, "offset")           \
   F(reason, "reason") F(scopes, "scopes") F(topics, "topics") F(user_id, "userId") F(filters, "filters")         \
   F(recover, "recover") F(service, "service") F(after_ms, "afterMs") F(tenant_id, "tenantId") F(ns, "namespace") \
-  F(expires_in, "expiresIn") F(retryable, "retryable") F(timestamp, "timestamp") F(deadline_ms, "deadlineMs")    \
+  F(expires_in, "expiresIn") F(retryable, "retryable") F(timestamp, "timestamp") F(timeout_ms, "timeoutMs")      \
+  F(deadline_ms, "deadlineMs")                                                                                   \
   F(max_payload, "maxPayload") F(attachments, "attachments") F(ping_timeout, "pingTimeout")                      \
   F(provisional, "provisional") F(connection_id, "connectionId") F(ping_interval, "pingInterval")                \
   F(publication_id, "publicationId") F(reconnect_delay_ms, "reconnectDelayMs")

@@ -37,6 +37,12 @@ std::uint32_t count32_of(FieldReader& in, Field field) {
 
 std::string read_namespace(FieldReader& in) { return in.name(Field::ns, name_bytes_max, Need::required); }
 
+std::string_view read_more_args(FieldReader& in) {
+  if (!in.has(Field::args)) return {};
+  if (json::kind_of(in.raw(Field::args)) != json::Kind::array) in.set_fault("\"args\" must be an array");
+  return inner(in.raw(Field::args));
+}
+
 EventPush read_event_fields(FieldReader& in, std::deque<std::string>& storage) {
   EventPush out;
   out.ns = view(in, Field::ns, storage);
@@ -47,10 +53,7 @@ EventPush read_event_fields(FieldReader& in, std::deque<std::string>& storage) {
   out.offset = count_of(in, Field::offset, Need::optional);
   out.provisional = in.boolean(Field::provisional);
   out.data = in.raw(Field::data);
-  if (in.has(Field::args)) {
-    if (json::kind_of(in.raw(Field::args)) != json::Kind::array) in.set_fault("\"args\" must be an array");
-    out.more_args = inner(in.raw(Field::args));
-  }
+  out.more_args = read_more_args(in);
   if (out.ns.empty()) in.set_fault("\"namespace\" is missing");
   if (out.event.empty()) in.set_fault("\"event\" is missing");
   return out;
@@ -124,8 +127,10 @@ Push read_reconnect(FieldReader& in, std::deque<std::string>&) {
 Push read_invoke(FieldReader& in, std::deque<std::string>&) {
   Invoke out;
   out.call_id = in.name(Field::call_id, name_bytes_max, Need::required);
+  out.ns = in.name(Field::ns, name_bytes_max, Need::optional);
   out.event = in.name(Field::event, event_name_bytes_max + name_bytes_max + 1, Need::required);
   out.data = in.raw(Field::data);
+  out.more_args = read_more_args(in);
   out.deadline_ms = count32_of(in, Field::deadline_ms);
   return out;
 }

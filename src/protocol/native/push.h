@@ -67,11 +67,13 @@ struct Reconnect {
   std::uint32_t after_ms = 0;
   std::string reason;
 };
-/// `data` and the attachments view the message.
+/// `data`, `more_args` and the attachments view the message.
 struct Invoke {
   std::string call_id;
+  std::string ns;  // of a client's; empty: a service's, whose `event` begins with it
   std::string event;
   std::string_view data;
+  std::string_view more_args;  // JSON texts joined by commas
   std::uint32_t deadline_ms = 0;
   std::vector<std::string_view> attachments;
 };

@@ -51,12 +51,12 @@ std::size_t event_bytes(std::string_view ns, std::string_view room, const Public
          publication.data.size() + publication.more_args.size();
 }
 
-void append_invoke_fields(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
-                          std::uint32_t deadline_ms) {
-  append_field(out, R"({"type":"invoke","callId":)", call_id);
-  append_field(out, R"(,"event":)", event);
-  append_arguments(out, data, {});
-  append_field(out, R"(,"deadlineMs":)", deadline_ms);
+void append_invoke_fields(std::string& out, const InvokeFrame& invoke) {
+  append_field(out, R"({"type":"invoke","callId":)", invoke.call_id);
+  if (!invoke.ns.empty()) append_field(out, R"(,"namespace":)", invoke.ns);
+  append_field(out, R"(,"event":)", invoke.event);
+  append_arguments(out, invoke.data, invoke.more_args);
+  append_field(out, R"(,"deadlineMs":)", invoke.deadline_ms);
 }
 
 }  // namespace
@@ -202,21 +202,19 @@ void append_reconnect(std::string& out, std::uint32_t after_ms, std::string_view
   out.push_back('}');
 }
 
-void append_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
-                   std::uint32_t deadline_ms) {
-  append_invoke_fields(out, call_id, event, data, deadline_ms);
+void append_invoke(std::string& out, const InvokeFrame& invoke) {
+  append_invoke_fields(out, invoke);
   out.push_back('}');
 }
 
-void append_binary_invoke(std::string& out, std::string_view call_id, std::string_view event, std::string_view data,
-                          std::span<const std::string> attachments, std::uint32_t deadline_ms) {
+void append_binary_invoke(std::string& out, const InvokeFrame& invoke) {
   const std::size_t begin = out.size();
   out.append(4, '\0');
-  append_invoke_fields(out, call_id, event, data, deadline_ms);
-  append_attachment_lengths(out, attachments);
+  append_invoke_fields(out, invoke);
+  append_attachment_lengths(out, invoke.attachments);
   out.push_back('}');
   patch_header_length(out, begin, out.size() - begin - 4);
-  for (const auto& attachment : attachments) out += attachment;
+  for (const auto& attachment : invoke.attachments) out += attachment;
 }
 
 void append_hook(std::string& out, std::string_view hook, std::string_view ns, std::string_view client, std::string_view reason) {

@@ -59,15 +59,24 @@ class Writer {
     make_room(out_, 192 + publish.data.size() + publish.more_args.size());
     begin("publish");
     ns(publish.ns);
-    if (publish.rooms.size() == 1) {
-      append_field(out_, R"(,"room":)", publish.rooms.front());
-    } else {
-      list(R"(,"rooms":)", publish.rooms);
-    }
+    rooms(publish.rooms);
     arguments(publish);
     if (!publish.except.empty()) list(R"(,"except":)", publish.except);
     optional(R"(,"publicationId":)", publish.publication_id);
     optional(R"(,"tenantId":)", publish.tenant);
+  }
+  void operator()(const Ask& ask) {
+    begin("ask");
+    ns(ask.ns);
+    if (ask.connection.empty()) {
+      rooms(ask.rooms);
+    } else {
+      append_field(out_, R"(,"connectionId":)", ask.connection);
+    }
+    arguments(ask);
+    if (!ask.except.empty()) list(R"(,"except":)", ask.except);
+    optional(R"(,"tenantId":)", ask.tenant);
+    if (ask.timeout_ms != 0) append_field(out_, R"(,"timeoutMs":)", ask.timeout_ms);
   }
   void operator()(const Handle& handle) {
     begin("handle");
@@ -103,6 +112,13 @@ class Writer {
   void ns(const std::string& name) { append_field(out_, R"(,"namespace":)", name); }
   void optional(std::string_view key, const std::string& value) {
     if (!value.empty()) append_field(out_, key, value);
+  }
+  void rooms(const std::vector<std::string>& names) {
+    if (names.size() == 1) {
+      append_field(out_, R"(,"room":)", names.front());
+    } else {
+      list(R"(,"rooms":)", names);
+    }
   }
   void list(std::string_view key, std::span<const std::string> items) {
     out_ += key;
@@ -158,10 +174,12 @@ class Writer {
 };
 
 const std::vector<std::string>* attachments_of(const Command& command) {
-  if (const auto* event = std::get_if<Event>(&command)) return &event->attachments;
-  if (const auto* publish = std::get_if<Publish>(&command)) return &publish->attachments;
-  if (const auto* result = std::get_if<Result>(&command)) return &result->attachments;
-  return nullptr;
+  return std::visit(
+      []<class T>(const T& carrier) -> const std::vector<std::string>* {
+        if constexpr (requires { carrier.attachments; }) return &carrier.attachments;
+        return nullptr;
+      },
+      command);
 }
 
 }  // namespace

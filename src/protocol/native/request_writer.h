@@ -12,7 +12,7 @@ namespace sparc::protocol::native {
 /// empty optional text and an empty `rooms` of `join` and `subscribe` are left out.
 void append_request(std::string& out, const Request& request);
 
-/// The whole binary message of an Event or a Publish.
+/// The whole binary message of an Event, a Publish, an Ask or a Result.
 void append_binary_request(std::string& out, const Request& request);
 
 /// Whether the request needs append_binary_request.

@@ -66,6 +66,17 @@ void append_arguments(std::string& out, const Outgoing& packet) {
   out.push_back(']');
 }
 
+/// The next element of the array `data`, and those behind it, byte for byte.
+Arguments take_arguments(json::Walker& elements, std::string_view data) {
+  Arguments out;
+  if (!elements.next()) return out;
+  out.first = elements.value;
+  if (!elements.next()) return out;
+  const auto begin = static_cast<std::size_t>(elements.value.data() - data.data());
+  out.more = json::trimmed(data.substr(begin, data.rfind(']') - begin));
+  return out;
+}
+
 bool has_arguments(PacketType type) { return type == PacketType::event || type == PacketType::ack; }
 
 void encode_standard(const Outgoing& packet, std::string& scratch, MessageSink& sink) {
@@ -146,13 +157,15 @@ EventParts split_event(std::string_view data) {
   json::Walker elements(data);
   if (!elements.next()) return parts;
   if (!json::read_string(elements.value, parts.name)) parts.name = elements.value;
-  if (!elements.next()) return parts;
-  parts.first = elements.value;
-  if (!elements.next()) return parts;
-  // From the second argument to the bracket, byte for byte.
-  const auto begin = static_cast<std::size_t>(elements.value.data() - data.data());
-  parts.more = json::trimmed(data.substr(begin, data.rfind(']') - begin));
+  auto [first, more] = take_arguments(elements, data);
+  parts.first = std::move(first);
+  parts.more = std::move(more);
   return parts;
+}
+
+Arguments split_arguments(std::string_view data) {
+  json::Walker elements(data);
+  return take_arguments(elements, data);
 }
 
 void encode(const Outgoing& packet, Parser parser, std::string& scratch, MessageSink& sink) {

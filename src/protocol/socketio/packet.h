@@ -65,6 +65,12 @@ struct EventParts {
 /// `data` is an event packet's.
 [[nodiscard]] EventParts split_event(std::string_view data);
 
+/// The same of an acknowledgement, whose array begins with argument 0.
+struct Arguments {
+  std::string first, more;
+};
+[[nodiscard]] Arguments split_arguments(std::string_view data);
+
 /// A packet to send. Views live until the call returns.
 struct Outgoing {
   PacketType type = PacketType::event;  // event, ack, connect, connect_error, disconnect

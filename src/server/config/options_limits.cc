@@ -140,6 +140,15 @@ Fields limits() {
       limit<&Limits::service_lane_bytes_max>("service_lane_bytes_max", "What waits for one service connection.")
           .in("bytes")
           .at_least(1),
+      limit<&Limits::ask_clients_max>("ask_clients_max", "Clients that one `ask` of a service may reach.").at_least(1),
+      limit<&Limits::asked_clients_max>("asked_clients_max", "Clients of a node that were asked and have not answered yet.")
+          .at_least(1),
+      limit<&Limits::ask_answer_bytes_max>("ask_answer_bytes_max",
+                                           "All answers to one `ask`; one beyond is replaced by an error.")
+          .in("bytes")
+          .at_least(1),
+      limit<&Limits::ask_ms>("ask_ms", "How long an `ask` waits that does not say how long.").in("milliseconds").at_least(1),
+      limit<&Limits::ask_ms_max>("ask_ms_max", "How long an `ask` may wait.").in("milliseconds").at_least(1),
       limit<&Limits::service_handlers_max>("service_handlers_max", "Event names and patterns that one instance handles.")
           .at_least(1),
       limit<&Limits::service_node_handlers_max>("service_node_handlers_max",

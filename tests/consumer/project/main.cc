@@ -46,6 +46,7 @@ int main() {
              [](const ServiceEvent& event) { return HandlerResult{"{\"handled\":\"" + event.name + "\"}", {}}; });
   service.on("alerts:quick", [](const ServiceEvent&) { return HandlerResult{"{\"quick\":true}", {}}; }, RunOn::shard);
   service.on("alerts:broken", [](const ServiceEvent&) -> HandlerResult { throw std::runtime_error("on purpose"); });
+  service.on("alerts:garbled", [](const ServiceEvent&) { return HandlerResult{"{no JSON", {}}; });
   auto early = service.broadcast_to_tenant("t1", "alerts", "alert:created", "{\"id\":\"early\"}");
   const auto started = service.start();
   expect(started.has_value(), "the service starts");
@@ -75,8 +76,41 @@ int main() {
   expect(!broken && broken.error().code == "INTERNAL", "an exception of a handler is INTERNAL for the client");
   const auto nobody = await(client.request("nobody"), "the error");
   expect(!nobody && nobody.error().code == "NO_HANDLER", "an event without a handler is NO_HANDLER");
+  const auto garbled = await(client.request("garbled"), "the error");
+  expect(!garbled && garbled.error().code == "INTERNAL", "a handler's answer that is no JSON is INTERNAL for the client");
+  const auto unsent = await(service.broadcast_to_tenant("t1", "alerts", "x", "{no JSON"), "the broadcast");
+  expect(unsent.error && unsent.error->code == "BAD_REQUEST", "a broadcast that is no JSON is refused");
+
+  client.on_ask("confirm", [](const Message& question, AnswerAsk answer) {
+    answer("{\"confirmed\":" + question.data + "}");
+    answer("\"a second answer counts for nothing\"");
+  });
+  client.on_ask("refuse",
+                [](const Message&, const AnswerAsk& answer) { answer(std::unexpected(Error{"FORBIDDEN", "never", 0})); });
+  client.on_ask("forget", [](const Message&, const AnswerAsk&) {});
+  std::promise<AnswerAsk> kept;
+  client.on_ask("later", [&](const Message&, AnswerAsk answer) { kept.set_value(std::move(answer)); });
+  const auto asked = await(service.ask("alerts", "tenant:t1", "confirm", "[1.0]"), "the answers");
+  expect(asked && asked->size() == 1 && asked->front().user_id == "u1", "the one client is asked");
+  expect(asked->front().data == "{\"confirmed\":[1.0]}" && !asked->front().error, "its answer comes back byte for byte");
+  const auto ask_one = [&](const char* event, std::optional<std::chrono::milliseconds> timeout = std::nullopt) {
+    const auto answers = await(service.ask_client(asked->front().connection_id, "alerts", event, "1", timeout), "the answer");
+    expect(answers && answers->size() == 1, "a client is asked by its id");
+    return answers->front().error ? answers->front().error->code : answers->front().data;
+  };
+  expect(ask_one("refuse") == "FORBIDDEN", "a client's error is its answer");
+  expect(ask_one("forget") == "INTERNAL", "a handler that drops the question has answered");
+  expect(ask_one("unheard") == "NO_HANDLER", "a question without a handler is answered at once");
+  expect(ask_one("later", std::chrono::milliseconds(50)) == "TIMEOUT", "who does not answer in time is told about");
+  await(kept.get_future(), "the question")("\"too late\"");
+  const auto nowhere = await(service.ask("alerts", "tenant:t2", "confirm", "1"), "the answers");
+  expect(nowhere && nowhere->empty(), "nobody is there to be asked");
+  const auto wrong = await(service.ask("alerts", "camera:7", "confirm", "1"), "the error");
+  expect(!wrong && wrong.error().code == "BAD_REQUEST", "a room without its tenant is refused");
   client.disconnect();
   service.stop(1'000);
+  const auto stopped = await(service.ask("alerts", "tenant:t1", "confirm", "1"), "the error");
+  expect(!stopped && stopped.error().code == "UNAVAILABLE", "a service that is stopped asks nobody");
   expect(service.port() == 0, "the port is given back");
   std::puts("consumer: all as expected");
   return 0;

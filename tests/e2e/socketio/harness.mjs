@@ -248,17 +248,21 @@ function encodeBinary(header, attachments) {
   return Buffer.concat([length, text, ...attachments]);
 }
 
-/** A binary message, with its attachments back in their places. */
+/** A binary message, with its attachments back in their places. In a reply to `ask` each answer has its own. */
 function decodeBinary(message) {
   const size = message.readUInt32BE(0);
-  const { attachments, ...header } = JSON.parse(message.subarray(4, 4 + size));
+  const header = JSON.parse(message.subarray(4, 4 + size));
   let at = 4 + size;
-  const parts = attachments.map((length) => message.subarray(at, (at += length)));
-  const walk = (part) => {
-    if (Array.isArray(part)) return part.map(walk);
-    if (!part || typeof part !== 'object') return part;
-    if (part._placeholder) return parts[part.num];
-    return Object.fromEntries(Object.entries(part).map(([name, member]) => [name, walk(member)]));
+  const filled = ({ attachments = [], ...frame }) => {
+    const parts = attachments.map((length) => message.subarray(at, (at += length)));
+    const walk = (part) => {
+      if (Array.isArray(part)) return part.map(walk);
+      if (!part || typeof part !== 'object') return part;
+      if (part._placeholder) return parts[part.num];
+      return Object.fromEntries(Object.entries(part).map(([name, member]) => [name, walk(member)]));
+    };
+    return walk(frame);
   };
-  return walk(header);
+  if (header.type !== 'reply' || header.attachments) return filled(header);
+  return { ...header, data: { ...header.data, answers: header.data.answers.map(filled) } };
 }
