@@ -110,6 +110,22 @@ TEST(Advisories, Cve202633151AttachmentsAreCountedBeforeTheyCome) {
   EXPECT_EQ(decoder.binary(std::string(1000, 'x')).error(), "packet too large");
 }
 
+TEST(Advisories, Cve202659725EveryPostIsAnsweredAlsoOneThatEndsItsSession) {
+  // CVE-2026-59725: the response to bytes as a body was left open, and with it a socket for each.
+  Engine engine(Engine::Transport::polling, settings, 0);
+  engine.on_get(1);
+  engine.on_post(2, "application/octet-stream", "\x04");
+  EXPECT_THAT(actions(engine), ElementsAre("answer 2: 400", polled(1, "1"), "closed: transport error"));
+}
+
+TEST(Advisories, Cve202669185ABinaryPacketHasAttachments) {
+  // CVE-2026-69185: one with none was kept, and whatever came behind it was taken for its attachments.
+  EXPECT_EQ(fault("50-[\"a\"]"), "Illegal attachments");
+  EXPECT_EQ(fault("60-1[\"a\"]"), "Illegal attachments");
+  EXPECT_EQ(fault("500-[\"a\"]"), "Illegal attachments");
+  EXPECT_EQ(fault("5-[\"a\"]"), "Illegal attachments");
+}
+
 TEST(Advisories, NamesOfPrototypesAreNamesAndNothingElse) {
   for (const char* name : {"__proto__", "constructor", "hasOwnProperty", "toString", "prototype"}) {
     const std::string text = name;
