@@ -2,7 +2,6 @@
 
 #include "base/json_text.h"
 #include "http/authorization.h"
-#include "http/cookies.h"
 #include "http/response.h"
 #include "http/target.h"
 #include "shard/engine_io.h"
@@ -99,13 +98,7 @@ EngineHandshake EngineIo::handshake_of(const Connection& c, const http::Request&
   if (!last_entrance_ || *last_entrance_ != entrance)
     last_entrance_ = std::make_shared<const EngineEntrance>(std::move(entrance));
   out.entrance = last_entrance_;
-  std::string token = http::query_value(request.query, "token").value_or("");
-  if (const auto authorization = request.header("authorization"); token.empty() && authorization)
-    token = http::bearer_token(*authorization);
-  const std::string& cookie = shard_.settings_->token_cookie;
-  if (token.empty() && !cookie.empty()) {
-    if (const auto value = http::cookie(request.headers, cookie)) token = *value;
-  }
+  std::string token = http::token_of(request, shard_.settings_->token_cookie);
   if (!token.empty()) out.token = std::make_unique<const std::string>(std::move(token));
   return out;
 }

@@ -299,38 +299,33 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
   c.anonymous = anonymous == settings_->anonymous.end() ? nullptr : &*anonymous;
   c.deadline_ms = echo ? 0 : now_.monotonic_ms + settings_->limits.auth_ms;
   schedule(id, c);
-  if (!echo && !authenticate_upgrade(id, c, request, offered_token) && old_view) {
-    rawws_wire_.without_token(id, c);
+  if (old_view) {
+    rawws_wire_.identify(id, c, http::token_of(request, settings_->token_cookie));
+  } else if (!echo) {
+    authenticate_upgrade(id, c, request, offered_token);
   }
   if (!rest.empty()) on_websocket_bytes(id, c, rest);
 }
 
-bool Shard::authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token) {
+void Shard::authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token) {
   if (const auto authorization = request.header("authorization")) {
-    authenticate(id, c, std::string(http::bearer_token(*authorization)), std::nullopt);
-    return true;
+    return authenticate(id, c, std::string(http::bearer_token(*authorization)), std::nullopt);
   }
   if (const auto key = request.header("x-api-key")) {
-    authenticate(id, c, std::string(*key), std::nullopt);
-    return true;
+    return authenticate(id, c, std::string(*key), std::nullopt);
   }
   if (!offered_token.empty()) {
-    authenticate(id, c, std::string(offered_token), std::nullopt);
-    return true;
+    return authenticate(id, c, std::string(offered_token), std::nullopt);
   }
   if (auto token = http::query_value(request.query, "token"); token && !token->empty()) {
-    authenticate(id, c, std::move(*token), std::nullopt);
-    return true;
+    return authenticate(id, c, std::move(*token), std::nullopt);
   }
   if (!settings_->token_cookie.empty()) {
     if (const auto cookie = http::cookie(request.headers, settings_->token_cookie)) {
-      authenticate(id, c, std::string(*cookie), std::nullopt);
-      return true;
+      return authenticate(id, c, std::string(*cookie), std::nullopt);
     }
   }
-  if (c.anonymous == nullptr) return false;
-  accept_user(id, c, c.anonymous->identity, std::nullopt);
-  return true;
+  if (c.anonymous != nullptr) accept_user(id, c, c.anonymous->identity, std::nullopt);
 }
 
 }  // namespace sparc::shard

@@ -50,7 +50,9 @@ void RawWsWire::begin(Connection& c, std::shared_ptr<const protocol::View> view)
   c.form = form_of(*c.rawws());
 }
 
-void RawWsWire::without_token(ConnectionId id, Connection& c) {
+void RawWsWire::identify(ConnectionId id, Connection& c, std::string token) {
+  if (!token.empty()) return shard_.authenticate(id, c, std::move(token), std::nullopt);
+  if (c.anonymous != nullptr) return shard_.accept_user(id, c, c.anonymous->identity, std::nullopt);
   if (!c.rawws()->view->anonymous_tenant.empty())
     return shard_.accept_user(id, c, Shard::anonymous_identity(*c.rawws()->view), std::nullopt);
   c.rawws()->token_missing = true;

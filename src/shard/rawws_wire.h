@@ -36,8 +36,8 @@ class RawWsWire final : public Wire {
   /// The WebSocket is there; whoever it is follows.
   void begin(Connection& c, std::shared_ptr<const protocol::View> view);
 
-  /// The view's anonymous identity, or a refusal.
-  void without_token(ConnectionId id, Connection& c);
+  /// Who it is by its token; without one the anonymous identity of the path or the view, or a refusal.
+  void identify(ConnectionId id, Connection& c, std::string token);
 
   void on_message(ConnectionId id, Connection& c, ws::MessageType type, std::string_view payload) override;
   void welcome(ConnectionId id, Connection& c) override;

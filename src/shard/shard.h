@@ -316,9 +316,8 @@ class Shard final : public broker::Listener,
   [[nodiscard]] bool origin_allowed(const http::Request& request) const;
   /// Listed by name, not by `*`, or the server's own.
   [[nodiscard]] bool origin_named(const http::Request& request) const;
-  /// False: nothing came that says who it is.
-  [[nodiscard]] bool authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request,
-                                          std::string_view offered_token);
+  /// By what the request says; nothing where it says nothing: `auth` follows.
+  void authenticate_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::string_view offered_token);
 
   // views.cc
   /// The index of the form for one more connection. `release_form` gives it back.

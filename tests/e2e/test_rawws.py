@@ -56,6 +56,11 @@ class Connecting(RawWsTest):
     async def test_an_api_key_is_no_token_of_a_user(self):
         self.assertEqual(await self.refused("key-with-all-scopes"), (1008, "Authentication failed"))
 
+    async def test_the_token_in_the_query_counts_whatever_headers_a_proxy_adds(self):
+        for header in ({"Authorization": "Basic dXNlcjpwYXNzd29yZA=="}, {"Authorization": "Bearer of-the-proxy"}, {"X-API-Key": "of-the-proxy"}):
+            client = await self.open(token(), "query", path="/security", subprotocols=(), headers=header)
+            await client.frame("connection")
+
     async def test_each_path_greets_with_an_id_and_what_is_held(self):
         ids = set()
         for path in ("/security", "/v1/ws", "/ws/security"):

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "http/accept.h"
+#include "http/authorization.h"
 #include "http/cookies.h"
 
 namespace sparc::http {
@@ -35,6 +36,19 @@ TEST(Rfc9110Section12_5_3, ACodingIsTakenWhereItIsNamed) {
   EXPECT_FALSE(accepts("*, gzip;q=0"));
   EXPECT_FALSE(accepts("br"));
   EXPECT_FALSE(accepts("xgzip"));
+}
+
+TEST(Authorization, ATokenInTheQueryComesBeforeOneInAHeaderThatBeforeACookie) {
+  Request request;
+  request.query = "a=b&token=of+query%2e";
+  request.headers = {{"Authorization", "Bearer of-header"}, {"Cookie", "jwt=of-cookie"}};
+  EXPECT_EQ(token_of(request, "jwt"), "of query.");
+  request.query = "token=";
+  EXPECT_EQ(token_of(request, "jwt"), "of-header");
+  request.headers[0].value = "Basic dXNlcjpwYXNzd29yZA==";  // a proxy's own
+  EXPECT_EQ(token_of(request, "jwt"), "of-cookie");
+  EXPECT_EQ(token_of(request, ""), "");
+  EXPECT_EQ(token_of(request, "another"), "");
 }
 
 TEST(Rfc6265Section5_4, ACookieIsFoundByItsExactName) {
