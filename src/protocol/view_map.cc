@@ -140,6 +140,14 @@ const ViewInput* input_of(const View& view, std::string_view event, std::string_
   return nullptr;
 }
 
+ViewInput token_refresh() {
+  ViewInput row;
+  row.event = "token:refresh";
+  row.action = ViewInput::Action::refresh;
+  row.success = "token:refreshed";
+  return row;
+}
+
 std::string request_of(const ViewInput& row, std::string_view first) {
   const std::string_view value = json::trimmed(first);
   if (value.empty()) return "{}";

@@ -34,6 +34,8 @@ void show(const View& view, std::string_view ns, const Publication& publication,
 
 /// The first row for what a client sent with `first` as argument 0 (JSON; empty: none); null: no row.
 [[nodiscard]] const ViewInput* input_of(const View& view, std::string_view event, std::string_view first = {});
+/// `token:refresh` with a new token, answered by `token:refreshed`: of the shipped views, and of namespaces that no view shows.
+[[nodiscard]] ViewInput token_refresh();
 /// Argument 0 as the object that services and the functions below are given: itself where it is one, else `{<row.argument>: first}`,
 /// under `data` where the row names nothing; `{}` without an argument.
 [[nodiscard]] std::string request_of(const ViewInput& row, std::string_view first);

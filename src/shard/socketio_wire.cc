@@ -103,6 +103,8 @@ std::shared_ptr<const protocol::View> SocketIoWire::view_of(const EngineEntrance
     made->name = nsp.substr(1);
     made->socketio_namespace = nsp;
     made->namespaces = {made->name};
+    made->on_expiry = protocol::View::OnExpiry::close;  // no older client's
+    made->inputs = {protocol::token_refresh()};
     view = std::move(made);
   }
   return view;

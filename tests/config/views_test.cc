@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "config/config_support.h"
+#include "protocol/view_map.h"
 #include "server/config/describe.h"
 #include "server/config/options.h"
 #include "server/config/view_rows.h"
@@ -49,6 +50,13 @@ TEST(ShippedViews, AreThoseOfTheThreeOldServicesAndOfTheFirstAttempt) {
   }
 }
 
+TEST(ShippedViews, OfSocketIoTakeANewTokenByEvent) {
+  for (const View& view : load_good(Sources{}).config.views) {
+    const ViewInput* row = protocol::input_of(view, "token:refresh", "\"…\"");
+    EXPECT_EQ(row != nullptr && row->action == ViewInput::Action::refresh, view.wire == View::Wire::socketio) << view.name;
+  }
+}
+
 TEST(ShippedViews, AreTakenAwayByOneKeyWhatWasAddedStays) {
   const Config config = load_good(sources(R"(
 legacy.enabled = false
@@ -71,7 +79,7 @@ TEST(ShippedViews, FollowNamespacesThatAreSwitchedOff) {
   const View& root = view_of(config, "root-socketio");
   EXPECT_THAT(root.namespaces, ElementsAre("alerts"));
   EXPECT_TRUE(root.outputs.empty());
-  EXPECT_EQ(root.inputs.size(), 2u);
+  EXPECT_EQ(root.inputs.size(), 3u);
 }
 
 TEST(ShippedViews, HaveTheAnonymousTenantOfTheirService) {

@@ -242,5 +242,50 @@ TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
   EXPECT_EQ(node.shard->counters().engine_sessions.get(), 0U);
 }
 
+/// A socket in /video, which is a namespace that no view shows; its token lasts ten seconds.
+ConnectionId open_in_plain_namespace(Node& node) {
+  const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
+  node.say(id, R"(40/video,{"token":")" +
+                   auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{"u", "t", {}, {}, 10}, node.now)) + R"("})");
+  EXPECT_TRUE(any_has(node.messages(id), "40/video,"));
+  return id;
+}
+
+TEST(SocketIo, AConnectionToANamespaceThatNoViewShowsEndsWithItsToken) {
+  Node node(socketio_settings());
+  const ConnectionId id = open_in_plain_namespace(node);
+  node.advance(9'000);
+  EXPECT_TRUE(any_has(node.messages(id), "token_expiring"));
+  node.advance(2'000);
+  EXPECT_TRUE(any_has(node.messages(id), "close 1005"));
+}
+
+TEST(SocketIo, ATokenIsRefreshedByAnEventInANamespaceThatNoViewShows) {
+  Node node(socketio_settings());
+  const ConnectionId id = open_in_plain_namespace(node);
+  node.advance(9'000);
+  node.say(id, R"(42/video,1["token:refresh","nonsense"])");
+  EXPECT_TRUE(any_has(node.messages(id), R"(43/video,1[{"error":{"code":"UNAUTHENTICATED")"));
+  node.say(id, R"(42/video,2["token:refresh",")" + token_of(node) + R"("])");
+  const auto got = node.messages(id);
+  EXPECT_TRUE(any_has(got, R"(["token:refreshed",{}])"));
+  EXPECT_TRUE(any_has(got, "43/video,2[{}]"));
+  node.advance(2'000);
+  EXPECT_FALSE(any_has(node.messages(id), "close"));
+}
+
+TEST(SocketIo, Cve202659724NamesOfPrototypesAreUnknownSessions) {
+  // CVE-2026-59724: a sid like __proto__ was looked up among the properties that every object has.
+  Node node(socketio_settings());
+  for (const char* sid : {"__proto__", "constructor", "hasOwnProperty", "AAAAAAAAAAAAAAAAAAAA", "", "%00"}) {
+    const std::string target = std::string("/socket.io/?EIO=4&transport=polling&sid=") + sid;
+    const ConnectionId http = node.open();
+    node.give(http, "GET " + target + " HTTP/1.1\r\nHost: test\r\n\r\n");
+    EXPECT_TRUE(has(node.sent[http.slot], R"({"code":1,"message":"Session ID unknown"})")) << sid;
+    EXPECT_TRUE(has(node.sent[node.connect_to("/socket.io/?EIO=4&transport=websocket&sid=" + std::string(sid)).slot], "400 Bad"))
+        << sid;
+  }
+}
+
 }  // namespace
 }  // namespace sparc::shard

@@ -1,5 +1,6 @@
 // What the clients of the services that this server replaces expect, as tables. docs/protocol/views.md explains them.
 
+#include "protocol/view_map.h"
 #include "server/config/views.h"
 
 namespace sparc::config {
@@ -112,7 +113,8 @@ View root_socketio() {
   view.socketio_namespace = "/";
   view.namespaces = {"alerts", "video"};
   view.tenant_gate = true;
-  view.inputs = tenant_requests();
+  view.inputs = {protocol::token_refresh()};
+  append(view.inputs, tenant_requests());
   append(view.inputs, stream_requests());
   view.outputs = stream_events();
   return view;
@@ -129,11 +131,9 @@ View of_namespace(std::string ns, std::uint32_t points_per_minute) {
   view.user_rate = {points_per_minute, 60'000};
   ViewInput subscribe = done_here(Action::subscribe, "subscribe", "subscribed");
   ViewInput unsubscribe = done_here(Action::unsubscribe, "unsubscribe", "unsubscribed", {"channels"});
-  for (ViewInput* row : {&subscribe, &unsubscribe}) {
-    row->has = "channels";
-    row->stamped = true;
-  }
-  view.inputs = {std::move(subscribe), std::move(unsubscribe), done_here(Action::ping, "ping", "pong")};
+  subscribe.stamped = unsubscribe.stamped = true;
+  view.inputs = {std::move(subscribe), std::move(unsubscribe), done_here(Action::ping, "ping", "pong"),
+                 protocol::token_refresh()};
   return view;
 }
 
@@ -154,6 +154,9 @@ View video_socketio() {
 
 View alerts_socketio() {
   View view = of_namespace("alerts", 50);
+  for (ViewInput& row : view.inputs) {  // without channels the same events are about a filter
+    if (row.action == Action::subscribe || row.action == Action::unsubscribe) row.has = "channels";
+  }
   append(view.inputs, {done_here(Action::subscribe, "subscribe", "alerts:subscribed", {"alertTypes", "priorities"}),
                        done_here(Action::unsubscribe, "unsubscribe", "alerts:unsubscribed", {"alertTypes", "priorities"}),
                        forward("acknowledge", "")});

@@ -114,6 +114,16 @@ describe('the first attempt', { concurrency: 6 }, () => {
       assert.deepEqual(await replied, { error: { code: 'FORBIDDEN', message: 'not today' } });
     });
 
+    for (const namespace of ['video', 'alerts', 'monitoring']) {
+      for (const [what, ...argument] of [['nothing'], ['a text', 'camera:1'], ['no channels', {}], ['channels that are no list', { channels: 'camera:1' }]]) {
+        test(`/${namespace} subscribe with ${what} is invalid subscription data`, async (t) => {
+          const socket = await opened(t, `/${namespace}`);
+          socket.emit('subscribe', ...argument);
+          assert.match((await event(socket, 'error')).message, /^Invalid subscription data/);
+        });
+      }
+    }
+
     test('recording needs a role', async (t) => {
       const socket = await opened(t, '/video', { tenantId: 'roles', roles: ['viewer'] });
       socket.emit('recording:start', { cameraId: 'c1', duration: 1 });
