@@ -129,7 +129,10 @@ void EngineIo::carry_out(ConnectionId session, EngineSession& s, protocol::socke
     return poll ? respond(*poll, answer->status, answer->content_type, answer->body) : void();
   }
   if (auto* message = std::get_if<sio::DeliverMessage>(&action)) return deliver(session, s, message->binary, message->data);
-  if (std::holds_alternative<sio::SendPing>(action)) return text_packet(session, "2");
+  if (std::holds_alternative<sio::SendPing>(action)) {
+    s.connects = 0;
+    return text_packet(session, "2");
+  }
   if (auto* text = std::get_if<sio::SendToProbe>(&action)) {
     Connection* probe = shard_.find(s.probe);
     if (probe == nullptr) return;

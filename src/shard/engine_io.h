@@ -72,8 +72,9 @@ struct EngineSession {
   TimerId timer = TimerId::none;
   std::int64_t connect_by_ms = 0;  // a socket must have joined by then; 0: one has
   EngineSid::Secret secret;
-  bool running = false;     // its actions are being carried out
-  bool overflowed = false;  // `queued` reached its limit: the session is going to be closed
+  std::uint16_t connects = 0;  // CONNECT packets since the last heartbeat
+  bool running = false;        // its actions are being carried out
+  bool overflowed = false;     // `queued` reached its limit: the session is going to be closed
   bool over = false;
 };
 

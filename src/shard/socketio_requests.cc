@@ -47,7 +47,8 @@ void SocketIoWire::on_event(ConnectionId id, Connection& c, sio::Packet packet) 
     case ViewInput::Action::leave_tenant: {
       std::string tenant;
       if (!json::read_string(parts.first, tenant)) (void)json::read_string(json::find(waiting.data, "tenantId"), tenant);
-      return change_gate(id, c, waiting, tenant, waiting.row->action == ViewInput::Action::join_tenant);
+      const bool opens = waiting.row->action == ViewInput::Action::join_tenant;
+      return change_gate(id, c, std::move(waiting), tenant, opens);
     }
     case ViewInput::Action::subscribe: return subscribe(id, c, std::move(waiting), true);
     case ViewInput::Action::unsubscribe: return subscribe(id, c, std::move(waiting), false);
@@ -84,8 +85,13 @@ void SocketIoWire::forward(ConnectionId id, Connection& c, Waiting waiting, sio:
   submit(id, c, std::move(waiting), std::move(event));
 }
 
-void SocketIoWire::change_gate(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view tenant, bool opens) {
+// Costs what a subscription costs, since newest values may follow.
+void SocketIoWire::change_gate(ConnectionId id, Connection& c, Waiting asked, std::string_view tenant, bool opens) {
   SocketIoSocket& socket = *c.sio();
+  asked.what = What::gate;
+  const std::int64_t request = keep_waiting(socket, std::move(asked));
+  if (!shard_.within_rates(id, c, request, std::nullopt)) return;
+  const Waiting waiting = *take_waiting(socket, request);
   const std::string own = c.session->identity.tenant_id;
   if (tenant != own) {
     shard_.parts_.host.audit("room of another tenant refused", c.peer, c.session->identity, tenant);
@@ -184,6 +190,7 @@ void SocketIoWire::reply_binary(ConnectionId id, Connection& c, std::int64_t req
       return answer(id, c, waiting, said + "\"}");
     }
     case What::refresh: return answer(id, c, waiting, data);
+    case What::gate: return;  // answered where it is done
     case What::event: break;
   }
   answer(id, c, waiting, data, attachments);

@@ -144,6 +144,11 @@ void SocketIoWire::on_packet(ConnectionId session, EngineSession& s, sio::Packet
 }
 
 void SocketIoWire::on_connect(ConnectionId session, EngineSession& s, sio::Packet packet) {
+  // As many as joins of a native connection: no loop of replays and newest values is free.
+  if (++s.connects > 2 * shard_.settings_->limits.connection_namespaces_max) {
+    shard_.counters_->rate_limited.add();
+    return s.engine.close("forced close", shard_.now_.monotonic_ms);
+  }
   auto view = view_of(*s.handshake.entrance, packet.nsp);
   if (!view || s.sockets.size() >= shard_.settings_->limits.connection_namespaces_max) {
     sio::Outgoing refused;
@@ -207,12 +212,15 @@ std::shared_ptr<const auth::ClaimRules> SocketIoWire::claims(const Connection& c
 const protocol::View* SocketIoWire::view(const Connection& c) const { return c.sio()->view; }
 bool SocketIoWire::gate_open(const Connection& c) const { return !c.sio()->view->tenant_gate || c.sio()->gate_open; }
 
+std::int64_t SocketIoWire::keep_waiting(SocketIoSocket& socket, Waiting waiting) {
+  waiting.request = ++socket.requests;
+  if (!socket.waiting) socket.waiting = std::make_unique<std::vector<Waiting>>();
+  socket.waiting->push_back(std::move(waiting));
+  return socket.requests;
+}
+
 void SocketIoWire::submit(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command) {
-  waiting.request = ++c.sio()->requests;
-  const std::int64_t number = waiting.request;
-  auto& list = c.sio()->waiting;
-  if (!list) list = std::make_unique<std::vector<Waiting>>();
-  list->push_back(std::move(waiting));
+  const std::int64_t number = keep_waiting(*c.sio(), std::move(waiting));
   shard_.arrive(id, c, protocol::Request{number, std::move(command)});
 }
 

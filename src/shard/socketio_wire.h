@@ -25,7 +25,7 @@ class Shard;
 struct SocketIoSocket final : Speaks {
   /// A request under way, by its number.
   struct Waiting {
-    enum class What : std::uint8_t { join, silent, subscribe, event, refresh } what = What::silent;
+    enum class What : std::uint8_t { join, silent, subscribe, gate, event, refresh } what = What::silent;
     std::int64_t request = 0;
     std::optional<std::uint64_t> ack;
     const protocol::ViewInput* row = nullptr;  // of `view`, or the row for what has none
@@ -129,7 +129,7 @@ class SocketIoWire final : public Wire {
   void forward(ConnectionId id, Connection& c, Waiting waiting, protocol::socketio::EventParts parts,
                std::vector<std::string> attachments);
   void subscribe(ConnectionId id, Connection& c, Waiting waiting, bool adds);
-  void change_gate(ConnectionId id, Connection& c, const Waiting& waiting, std::string_view tenant, bool opens);
+  void change_gate(ConnectionId id, Connection& c, Waiting waiting, std::string_view tenant, bool opens);
   void joined(ConnectionId id, Connection& c, std::string_view data, const Fault* fault);
   void connected(ConnectionId id, Connection& c);
   /// Event, acknowledgement and `<event>:response`.
@@ -146,6 +146,8 @@ class SocketIoWire final : public Wire {
   void send(ConnectionId id, Connection& c, const protocol::socketio::Outgoing& packet);
   void say(ConnectionId session, const protocol::socketio::Outgoing& packet);
   [[nodiscard]] static std::optional<Waiting> take_waiting(SocketIoSocket& socket, std::optional<std::int64_t> request);
+  /// Until it is answered; its number.
+  static std::int64_t keep_waiting(SocketIoSocket& socket, Waiting waiting);
   /// As a native client's frame would be.
   void submit(ConnectionId id, Connection& c, Waiting waiting, protocol::Command command);
   [[nodiscard]] std::shared_ptr<const protocol::View> view_of(const EngineEntrance& entrance, std::string_view nsp);

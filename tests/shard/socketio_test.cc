@@ -220,6 +220,7 @@ TEST(SocketIo, ARoomThatARefreshBringsComesWithItsNewestValues) {
 TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
   Settings settings = socketio_settings();
   settings.limits.control_lane_bytes_max = 4'096;
+  settings.limits.connection_namespaces_max = 10'000;
   Node node(std::move(settings));
   const ConnectionId http = node.open();
   node.give(http, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: test\r\n\r\n");
@@ -272,6 +273,48 @@ TEST(SocketIo, ATokenIsRefreshedByAnEventInANamespaceThatNoViewShows) {
   EXPECT_TRUE(any_has(got, "43/video,2[{}]"));
   node.advance(2'000);
   EXPECT_FALSE(any_has(node.messages(id), "close"));
+}
+
+TEST(SocketIo, AGateThatOpensAndClosesAgainAndAgainIsOverTheRate) {
+  Settings settings = socketio_settings();
+  settings.limits.connection_messages = {4, 60'000};
+  settings.views[0].tenant_gate = true;
+  for (const auto& [event, action] : {std::pair{"join-tenant", protocol::ViewInput::Action::join_tenant},
+                                      std::pair{"leave-tenant", protocol::ViewInput::Action::leave_tenant}}) {
+    settings.views[0].inputs.emplace_back().event = event;
+    settings.views[0].inputs.back().action = action;
+  }
+  Node node(std::move(settings));
+  const ConnectionId id = open_websocket(node);
+  for (int i = 0; i < 2; ++i) {
+    node.say(id, R"(42/alerts,["join-tenant","t"])");
+    node.say(id, R"(42/alerts,["leave-tenant","t"])");
+  }
+  EXPECT_FALSE(any_has(node.messages(id), "RATE_LIMITED"));
+  node.say(id, R"(42/alerts,7["join-tenant","t"])");
+  const auto got = node.messages(id);
+  EXPECT_TRUE(any_has(got, R"(43/alerts,7[{"error":{"code":"RATE_LIMITED")"));
+  EXPECT_TRUE(any_has(got, R"("event":"join-tenant")"));
+}
+
+TEST(SocketIo, ManyConnectPacketsWithinAHeartbeatEndTheSession) {
+  Settings settings = socketio_settings();
+  settings.limits.connection_namespaces_max = 3;
+  Node node(std::move(settings));
+  const ConnectionId id = open_websocket(node);
+  auto again = [&] {
+    node.say(id, "41/alerts,");
+    node.say(id, "40/alerts,{\"token\":\"" + token_of(node) + "\"}");
+  };
+  for (int i = 0; i < 5; ++i) again();
+  EXPECT_FALSE(any_has(node.messages(id), "close"));
+  node.advance(25'000);  // a heartbeat
+  node.say(id, "3");
+  for (int i = 0; i < 6; ++i) again();
+  EXPECT_FALSE(any_has(node.messages(id), "close"));
+  again();
+  EXPECT_TRUE(any_has(node.messages(id), "close 1005"));
+  EXPECT_EQ(node.shard->counters().rate_limited.get(), 1U);
 }
 
 TEST(SocketIo, Cve202659724NamesOfPrototypesAreUnknownSessions) {
