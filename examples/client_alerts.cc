@@ -6,19 +6,6 @@
 
 using namespace sparc::websocket;
 
-namespace {
-
-/// The value of a string member of a flat JSON object; a real program uses its JSON library here.
-std::string member(const std::string& json, const std::string& name) {
-  const std::string key = "\"" + name + "\":\"";
-  const auto begin = json.find(key);
-  if (begin == std::string::npos) return {};
-  const auto end = json.find('"', begin + key.size());
-  return json.substr(begin + key.size(), end - begin - key.size());
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   const auto signals = examples::block_interrupts();
   AlertWebSocketClient client(examples::options_from(argc, argv));
@@ -26,7 +13,7 @@ int main(int argc, char** argv) {
     if (message.event != "alert:created") return;
     std::cout << message.data << std::endl;
     // Callbacks must not wait for a future; this one is not needed.
-    (void)client.acknowledge_alert(member(message.data, "id"));
+    (void)client.acknowledge_alert(examples::member(message.data, "id"));
   });
   client.on_error([](const Error& error) { (void)examples::failed(error); });
   if (const auto connected = client.connect().get(); !connected) return examples::failed(connected.error());

@@ -43,4 +43,13 @@ inline int failed(const sparc::websocket::Error& error) {
   return 1;
 }
 
+/// The value of a string member of a flat JSON object; a real program uses its JSON library here.
+inline std::string member(const std::string& json, const std::string& name) {
+  const std::string key = "\"" + name + "\":\"";
+  const auto begin = json.find(key);
+  if (begin == std::string::npos) return {};
+  const auto end = json.find('"', begin + key.size());
+  return json.substr(begin + key.size(), end - begin - key.size());
+}
+
 }  // namespace examples

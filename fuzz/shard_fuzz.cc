@@ -133,8 +133,8 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
   void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
   void ask(shard::ClientAsk ask, shard::AskDone done) override {
-    for (const auto& of : asks.begin({it->recipients(ask)}, it->settings().limits, std::move(done))) {
-      for (const shard::AskOut& out : of) it->ask_client(out.connection, *ask.what, out.place, ask.timeout_ms);
+    for (const auto& of : asks.begin({it->recipients(ask)}, ask.asker, it->settings().limits, std::move(done))) {
+      it->ask_clients(of, *ask.what, ask.timeout_ms);
     }
   }
   void answered(const shard::AskPlace& place, shard::ClientAnswer answer) override {
@@ -157,7 +157,7 @@ struct Node final : shard::Transport, shard::Host, broker::Post {
   SeededEntropy entropy{1};
   std::unique_ptr<broker::MemoryBroker> memory;
   std::unique_ptr<shard::Shard> it;
-  shard::Asks asks;
+  shard::PendingAsks asks;
   std::vector<ConnectionId> ids;
   std::map<std::uint32_t, std::size_t> takes;
 };

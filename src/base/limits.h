@@ -97,11 +97,14 @@ struct Limits {
   std::size_t service_clients_max = 1'048'576;       // connections whose instances are remembered; the longest idle is forgotten
 
   // asks: events of services that clients answer
-  std::size_t ask_clients_max = 1'000;           // that one ask may reach
-  std::size_t asked_clients_max = 100'000;       // of a node, that have not answered yet
-  std::size_t ask_answer_bytes_max = 4'194'304;  // of all answers to one ask
-  std::uint32_t ask_ms = 5'000;                  // for the answer, where the ask does not say
-  std::uint32_t ask_ms_max = 60'000;             // that an ask may say
+  std::size_t ask_clients_max = 1'000;             // that one ask may reach
+  std::size_t asked_clients_max = 100'000;         // of a node, that have not answered yet
+  std::size_t service_asked_clients_max = 25'000;  // of them those that one service asked
+  std::size_t connection_asked_max = 64;           // questions that one client has not answered yet
+  std::size_t ask_answer_bytes_max = 524'288;      // of all answers to one ask: with who gave them they stay below 1 MiB
+  std::size_t asks_node_bytes_max = 67'108'864;    // of all answers that wait for others
+  std::uint32_t ask_ms = 5'000;                    // for the answer, where the ask does not say
+  std::uint32_t ask_ms_max = 60'000;               // that an ask may say
 
   // HTTP API
   std::size_t listing_entries_max = 10'000;  // of one answer of `connections` or `rooms`

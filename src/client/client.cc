@@ -50,6 +50,7 @@ protocol::Filter wire_filter(const Filter& filter) {
   out.every_ms = filter.every_ms;
   for (const auto& field : filter.fields) {
     std::vector<protocol::Scalar> values;
+    values.reserve(field.values.size());
     for (const auto& value : field.values) values.push_back(protocol::string_scalar(value));
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());

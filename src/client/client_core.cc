@@ -24,7 +24,7 @@ Failure failure_of(const LinkEnd& end) {
   if (end.kind != LinkEnd::Kind::closed) return out;
   if (end.code == 1008) out.code = "UNAUTHENTICATED";
 #define SPARC_CODE(name, close, retry, text) \
-  if (close != 0 && end.code == (close)) out.code = #name;
+  if ((close) != 0 && end.code == (close)) out.code = #name;
 #include "base/codes.def"
 #undef SPARC_CODE
   return out;
@@ -260,16 +260,13 @@ void ClientCore::on_message(const Message& message) {
   });
 }
 
-void ClientCore::answer_ask(LinkId link, std::string call_id, websocket::Result<std::string> answer) {
-  if (connection_) connection_->answer_ask(engine_.now(), link, std::move(call_id), std::move(answer));
-}
-
 namespace {
 
-/// Takes the first answer to one question on the way to the connection that it came by; where nobody gives one, INTERNAL.
+/// Takes the first answer to one question to the connection that it came by, whatever has become of the client; where nobody gives one,
+/// INTERNAL.
 class Answer {
  public:
-  Answer(std::weak_ptr<Runtime> runtime, std::weak_ptr<ClientCore> to, LinkId link, std::string call_id)
+  Answer(std::weak_ptr<Runtime> runtime, std::weak_ptr<SharedConnection> to, LinkId link, std::string call_id)
       : runtime_(std::move(runtime)), to_(std::move(to)), link_(link), call_id_(std::move(call_id)) {}
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
@@ -279,14 +276,15 @@ class Answer {
     if (given_.exchange(true)) return;
     const auto runtime = runtime_.lock();
     if (!runtime) return;
-    runtime->engine().post([to = to_, link = link_, call_id = std::move(call_id_), answer = std::move(answer)]() mutable {
-      if (const auto core = to.lock()) core->answer_ask(link, std::move(call_id), std::move(answer));
+    Engine& engine = runtime->engine();
+    engine.post([&engine, to = to_, link = link_, call_id = std::move(call_id_), answer = std::move(answer)] {
+      if (const auto connection = to.lock()) connection->answer_ask(engine.now(), link, call_id, answer);
     });
   }
 
  private:
   std::weak_ptr<Runtime> runtime_;
-  std::weak_ptr<ClientCore> to_;
+  std::weak_ptr<SharedConnection> to_;
   LinkId link_;
   std::string call_id_;
   std::atomic<bool> given_{false};
@@ -296,7 +294,7 @@ class Answer {
 
 bool ClientCore::on_asked(const action::Asked& asked) {
   if (!callbacks.answers(asked.question.event)) return false;
-  auto answer = std::make_shared<Answer>(runtime_, weak_from_this(), asked.link, asked.call_id);
+  auto answer = std::make_shared<Answer>(runtime_, connection_, asked.link, asked.call_id);
   callbacks.call(CallbackQueue::Kind::other, [question = asked.question, answer = std::move(answer)](const Handlers& handlers) {
     const auto handler = handlers.asks.find(question.event);
     if (handler == handlers.asks.end()) {

@@ -92,7 +92,6 @@ class ClientCore final : public Member, public std::enable_shared_from_this<Clie
   void unsubscribe(std::vector<std::string> rooms, Change done);
   void request(protocol::Event event, std::int64_t timeout_ms, SharedConnection::Reply reply);
   void send(protocol::Event event);
-  void answer_ask(LinkId link, std::string call_id, websocket::Result<std::string> answer);
 
   void on_message(const Message& message) override;
   void on_stale(const websocket::Stale& stale) override;

@@ -1,6 +1,8 @@
 // What the application asks of a connection, and the requests that wait for an answer.
 #include "client/connection_machine.h"
 
+#include "protocol/text_rules.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -117,20 +119,32 @@ std::expected<void, Failure> ConnectionMachine::send(const Now& now, const proto
   return {};
 }
 
-void ConnectionMachine::answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer) {
+void ConnectionMachine::answer_ask(const Now& now, LinkId link, const std::string& call_id,
+                                   const websocket::Result<std::string>& answer) {
   now_ms_ = now.monotonic_ms;
   Role role{};
   std::unique_ptr<Wire>* wire = find_wire(link, role);
-  if (wire == nullptr || (*wire)->gone) return;
-  protocol::Result result;
-  result.call_id = std::move(call_id);
-  if (answer) {
-    result.data = std::move(*answer);
-  } else {
-    result.error_code = std::move(answer.error().code);
-    result.error_message = std::move(answer.error().message);
+  if (wire == nullptr || (*wire)->gone || !(*wire)->welcomed) return;
+  const auto text_of = [&](const websocket::Result<std::string>& said) {
+    protocol::Result result;
+    result.call_id = call_id;
+    if (said) {
+      result.data = *said;
+    } else {
+      const bool code = protocol::plain_text(said.error().code, native::name_bytes_max);
+      result.error_code = code ? said.error().code : "INTERNAL";
+      result.error_message = said.error().message;
+    }
+    std::string text;
+    native::append_request(text, {std::nullopt, std::move(result)});
+    return text;
+  };
+  std::string text = text_of(answer);
+  if (const std::size_t most = (*wire)->welcome.max_payload_bytes; text.size() > most) {
+    text = text_of(
+        std::unexpected(Failure{"PAYLOAD_TOO_LARGE", "the server takes messages of up to " + std::to_string(most) + " bytes"}));
   }
-  post(**wire, std::nullopt, std::move(result));
+  (*wire)->link.append_text((*wire)->out, text);
   settle();
 }
 

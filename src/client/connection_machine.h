@@ -74,8 +74,9 @@ class ConnectionMachine final : private LinkEvents {
   void history(const Now& now, OpId op, protocol::History wants);
   /// Without an answer. Fails unless its namespace is joined now.
   [[nodiscard]] std::expected<void, Failure> send(const Now& now, const protocol::Event& event);
-  /// The answer to Asked: JSON, empty for nothing to say. Nothing where that transport has gone, and the question with it.
-  void answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer);
+  /// The answer to Asked: JSON, empty for nothing to say. Nothing where that transport has gone, and the question with it. One that is
+  /// larger than the server takes is replaced by PAYLOAD_TOO_LARGE.
+  void answer_ask(const Now& now, LinkId link, const std::string& call_id, const websocket::Result<std::string>& answer);
 
   // What happened.
   void on_token(const Now& now, std::expected<std::string, std::string> token);

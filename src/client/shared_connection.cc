@@ -264,8 +264,9 @@ std::expected<void, Failure> SharedConnection::send(const Now& now, const Member
   return sent;
 }
 
-void SharedConnection::answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer) {
-  machine_.answer_ask(now, link, std::move(call_id), std::move(answer));
+void SharedConnection::answer_ask(const Now& now, LinkId link, const std::string& call_id,
+                                  const websocket::Result<std::string>& answer) {
+  machine_.answer_ask(now, link, call_id, answer);
   run(now);
 }
 
@@ -347,7 +348,7 @@ void SharedConnection::handle(const Now& now, Action& action) {
   } else if (auto* answered = std::get_if<action::Answered>(&action)) {
     on_answered(now, *answered);
   } else if (auto* asked = std::get_if<action::Asked>(&action)) {
-    put(now, *asked);
+    put_question(now, *asked);
   } else if (auto* open = std::get_if<action::Open>(&action)) {
     transports_.open(open->link);
   } else if (auto* close = std::get_if<action::Close>(&action)) {
@@ -457,14 +458,14 @@ void SharedConnection::deliver(const Message& message) {
   }
 }
 
-void SharedConnection::put(const Now& now, action::Asked& asked) {
+void SharedConnection::put_question(const Now& now, const action::Asked& asked) {
   const auto found = groups_.find(asked.question.namespace_);
   if (found != groups_.end()) {
     for (const auto& entry : found->second.entries) {
       if (entry->entered && entry->member->on_asked(asked)) return;
     }
   }
-  machine_.answer_ask(now, asked.link, std::move(asked.call_id),
+  machine_.answer_ask(now, asked.link, asked.call_id,
                       std::unexpected(Failure{"NO_HANDLER", "no client of this program answers " + asked.question.event}));
 }
 

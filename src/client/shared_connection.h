@@ -78,7 +78,7 @@ class SharedConnection {
   void unsubscribe(const Now& now, const Member& member, std::vector<std::string> rooms, Done done);
   void request(const Now& now, const Member& member, protocol::Event event, std::int64_t timeout_ms, Reply reply);
   [[nodiscard]] std::expected<void, Failure> send(const Now& now, const Member& member, protocol::Event event);
-  void answer_ask(const Now& now, LinkId link, std::string call_id, websocket::Result<std::string> answer);
+  void answer_ask(const Now& now, LinkId link, const std::string& call_id, const websocket::Result<std::string>& answer);
   void reconnect(const Now& now);
 
   void on_token(const Now& now, std::expected<std::string, std::string> token);
@@ -129,7 +129,7 @@ class SharedConnection {
   void on_refused(const action::JoinRefused& refused);
   void deliver(const Message& message);
   /// The first member that answers such questions does.
-  void put(const Now& now, action::Asked& asked);
+  void put_question(const Now& now, const action::Asked& asked);
   void lose_rooms(const Now& now, Group& group, const std::vector<std::string>& rooms, const std::string& code);
   static void admit(Entry& entry, const Group& group);
   void add_change(const Now& now, Group& group, Change change);

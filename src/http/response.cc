@@ -98,8 +98,14 @@ void append_refusal(std::string& out, const Refusal& refusal) {
   body += R"(,"message":)";
   append_json_string(body, refusal.detail);
   body += "}}";
-  append_reply(out,
-               {.status = refusal.status, .content_type = "application/json", .body = body, .connection = Connection::close});
+  out += closing_reply(refusal.status, "application/json", body);
+}
+
+std::string closing_reply(std::uint16_t status, std::string_view content_type, std::string_view body, Headers headers) {
+  std::string out;
+  append_reply(
+      out, {.status = status, .content_type = content_type, .headers = headers, .body = body, .connection = Connection::close});
+  return out;
 }
 
 }  // namespace sparc::http

@@ -39,6 +39,10 @@ struct Reply {
 /// one of these two names or Transfer-Encoding, are left out. 1xx, 204 and 304 have neither body nor Content-Length.
 void append_reply(std::string& out, const Reply& reply);
 
+/// The whole response, behind which the connection ends.
+[[nodiscard]] std::string closing_reply(std::uint16_t status, std::string_view content_type, std::string_view body,
+                                        Headers headers = {});
+
 /// `HTTP/1.1 100 Continue`.
 void append_continue(std::string& out);
 

@@ -120,6 +120,7 @@ using Command =
 struct Request {
   std::optional<std::int64_t> id;  // every request with an id gets exactly one reply or error
   Command command;
+  std::size_t bytes = 0;  // of the frame that it came in; 0: it came in none
 };
 
 }  // namespace sparc::protocol

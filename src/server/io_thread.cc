@@ -53,6 +53,12 @@ void IoThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void IoThread::drop_tasks() {
+  tasks_.drain([](const Task&) {});
+  const std::lock_guard lock(overflow_mutex_);
+  overflow_.clear();
+}
+
 void IoThread::post(Task task) {
   const auto pushed = has_overflow_.load(std::memory_order_acquire) ? Mailbox<Task>::Push::full : tasks_.push(task);
   if (pushed == Mailbox<Task>::Push::full) {

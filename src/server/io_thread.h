@@ -49,6 +49,8 @@ class IoThread final : public shard::Transport,
   [[nodiscard]] bool send(IoThread& to, broker::Message& message);
   void stop() { loop_->stop(); }
   void join();
+  /// What was posted and did not run. After `join`.
+  void drop_tasks();
 
   [[nodiscard]] std::uint16_t index() const { return index_; }
   [[nodiscard]] std::uint16_t port() const { return acceptor_->address().port(); }

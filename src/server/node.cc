@@ -308,6 +308,9 @@ void Node::wait() {
   if (keys_) keys_->stop();
   for (const auto& thread : threads_) thread->stop();
   for (const auto& thread : threads_) thread->join();
+  // Whoever waits for what these would have done is told that it is not done.
+  for (const auto& thread : threads_) thread->drop_tasks();
+  asks_.clear();
   if (draining_ && broker_) write_snapshot();
   log_.info("stopped");
 }
@@ -393,16 +396,16 @@ void Node::ask(IoThread& from, shard::ClientAsk ask, shard::AskDone done) {
                      done = std::move(done)](IoThread& home) mutable {
     gather<shard::Recipients>(
         home, [ask](IoThread& there) { return there.shard().recipients(*ask); },
-        [this, ask, back, done = std::move(done)](std::vector<shard::Recipients> found) mutable {
+        [this, ask, back, &home, done = std::move(done)](std::vector<shard::Recipients> found) mutable {
           auto tell = [this, back, done = std::move(done)](std::expected<std::vector<shard::Answered>, Fault> answers) mutable {
             run_on_at_once(
                 back, [done = std::move(done), answers = std::move(answers)](IoThread&) mutable { done(std::move(answers)); });
           };
-          auto outs = asks_.begin(std::move(found), settings()->limits, std::move(tell));
+          auto outs = asks_.begin(std::move(found), ask->asker, home.shard().settings().limits, std::move(tell));
           for (std::size_t shard = 0; shard < outs.size(); ++shard) {
+            if (outs[shard].empty()) continue;
             run_on_at_once(static_cast<std::uint16_t>(shard), [ask, of = std::move(outs[shard])](IoThread& there) {
-              for (const shard::AskOut& out : of)
-                there.shard().ask_client(out.connection, *ask->what, out.place, ask->timeout_ms);
+              there.shard().ask_clients(of, *ask->what, ask->timeout_ms);
             });
           }
         });
@@ -410,8 +413,8 @@ void Node::ask(IoThread& from, shard::ClientAsk ask, shard::AskDone done) {
 }
 
 void Node::answered(IoThread& from, const shard::AskPlace& place, shard::ClientAnswer answer) {
-  run_on_zero(from, [this, place, answer = std::move(answer)](IoThread&) mutable {
-    asks_.answer(place, std::move(answer), settings()->limits);
+  run_on_zero(from, [this, place, answer = std::move(answer)](IoThread& home) mutable {
+    asks_.answer(place, std::move(answer), home.shard().settings().limits);
   });
 }
 

@@ -131,7 +131,7 @@ class Node final : public broker::Post, private broker::ServiceRouter::Out {
   std::atomic<bool> any_revoked_{false};
 
   broker::ServiceRouter router_;
-  shard::Asks asks_;
+  shard::PendingAsks asks_;
   std::unordered_map<std::uint64_t, Server::AsyncHandler> local_;  // by instance
   std::uint64_t last_local_ = 0;
   std::mutex handled_mutex_;

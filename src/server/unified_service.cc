@@ -113,20 +113,31 @@ Result<config::Config> configuration_of(const ServiceOptions& options) {
   return config;
 }
 
-/// Keeps a promise, also where what would keep it is dropped: the service was stopped.
-class Asking {
+void tell_stopped(std::vector<ConnectedClient>&) {}  // nobody is connected any more
+void tell_stopped(BroadcastResult& result) { result.error = Error{"UNAVAILABLE", "the service was stopped", 0}; }
+void tell_stopped(ClientAnswers& answers) { answers = std::unexpected(Error{"UNAVAILABLE", "the service was stopped", 0}); }
+
+/// A promise that is kept, also where what would keep it is dropped because the service stops.
+template <class T>
+class Promised {
  public:
-  [[nodiscard]] std::future<ClientAnswers> future() { return promise_.get_future(); }
-  Asking() = default;
-  Asking(const Asking&) = delete;
-  Asking& operator=(const Asking&) = delete;
-  ~Asking() { give(std::unexpected(Error{"UNAVAILABLE", "the service was stopped", 0})); }
-  void give(ClientAnswers answers) {
-    if (!std::exchange(given_, true)) promise_.set_value(std::move(answers));
+  Promised() = default;
+  Promised(const Promised&) = delete;
+  Promised& operator=(const Promised&) = delete;
+  ~Promised() {
+    if (given_) return;
+    T value{};
+    tell_stopped(value);
+    give(std::move(value));
+  }
+  [[nodiscard]] std::future<T> future() { return promise_.get_future(); }
+  void give(T value) {
+    given_ = true;
+    promise_.set_value(std::move(value));
   }
 
  private:
-  std::promise<ClientAnswers> promise_;
+  std::promise<T> promise_;
   bool given_ = false;
 };
 
@@ -199,7 +210,7 @@ struct UnifiedWebSocketService::Impl {
   };
   struct Early {
     shard::PublishRequest request;
-    std::shared_ptr<std::promise<BroadcastResult>> promise;
+    std::shared_ptr<Promised<BroadcastResult>> promise;
   };
 
   explicit Impl(ServiceOptions o) : options(std::move(o)) {}
@@ -256,7 +267,7 @@ struct UnifiedWebSocketService::Impl {
   }
 
   std::future<ClientAnswers> ask(shard::AskRequest request, std::optional<std::chrono::milliseconds> timeout) const {
-    auto asking = std::make_shared<Asking>();
+    auto asking = std::make_shared<Promised<ClientAnswers>>();
     auto future = asking->future();
     if (auto fault = json_fault("data", request.what.data)) {
       asking->give(std::unexpected(std::move(*fault)));
@@ -273,14 +284,14 @@ struct UnifiedWebSocketService::Impl {
     return future;
   }
 
-  void publish(shard::PublishRequest request, std::shared_ptr<std::promise<BroadcastResult>> promise) const {
+  void publish(shard::PublishRequest request, std::shared_ptr<Promised<BroadcastResult>> promise) const {
     server->publish(std::move(request), [promise = std::move(promise)](PublishAnswer answer) {
       BroadcastResult result;
       if (answer.fault) result.error = error_of(*answer.fault);
       result.epoch = std::move(answer.position.epoch);
       result.offset = answer.position.offset;
       result.queued = answer.queued;
-      promise->set_value(std::move(result));
+      promise->give(std::move(result));
     });
   }
 };
@@ -321,7 +332,7 @@ void UnifiedWebSocketService::stop(std::optional<std::uint32_t> drain_ms) {
     server = std::move(impl_->server);
     executor = std::move(impl_->executor);
     for (auto& early : impl_->early) {
-      early.promise->set_value({Error{"UNAVAILABLE", "the service was stopped before it started", 0}, {}, 0, false});
+      early.promise->give({Error{"UNAVAILABLE", "the service was stopped before it started", 0}, {}, 0, false});
     }
     impl_->early.clear();
   }
@@ -343,10 +354,10 @@ std::future<BroadcastResult> UnifiedWebSocketService::broadcast(std::string_view
   request.rooms = {std::string(room)};
   request.event = event;
   request.data = data;
-  auto promise = std::make_shared<std::promise<BroadcastResult>>();
-  auto future = promise->get_future();
+  auto promise = std::make_shared<Promised<BroadcastResult>>();
+  auto future = promise->future();
   if (auto fault = json_fault("data", request.data)) {
-    promise->set_value({std::move(*fault), {}, 0, false});
+    promise->give({std::move(fault), {}, 0, false});
     return future;
   }
   const std::lock_guard lock(impl_->mutex);
@@ -356,7 +367,7 @@ std::future<BroadcastResult> UnifiedWebSocketService::broadcast(std::string_view
   } else if (impl_->early.size() < early_max) {
     impl_->early.push_back({std::move(request), std::move(promise)});
   } else {
-    promise->set_value({Error{"UNAVAILABLE", "10,000 broadcasts wait for start()", 0}, {}, 0, false});
+    promise->give({Error{"UNAVAILABLE", "10,000 broadcasts wait for start()", 0}, {}, 0, false});
   }
   return future;
 }
@@ -432,8 +443,8 @@ void UnifiedWebSocketService::on_error(std::function<void(const Error&)> listene
 }
 
 std::vector<ConnectedClient> UnifiedWebSocketService::get_connected_clients() const {
-  auto promise = std::make_shared<std::promise<std::vector<ConnectedClient>>>();
-  auto future = promise->get_future();
+  auto promise = std::make_shared<Promised<std::vector<ConnectedClient>>>();
+  auto future = promise->future();
   {
     const std::lock_guard lock(impl_->mutex);
     if (!impl_->server) return {};
@@ -441,7 +452,7 @@ std::vector<ConnectedClient> UnifiedWebSocketService::get_connected_clients() co
       std::vector<ConnectedClient> out;
       out.reserve(clients.size());
       for (const shard::ClientInfo& c : clients) out.push_back(client_of(c));
-      promise->set_value(std::move(out));
+      promise->give(std::move(out));
     });
   }
   return future.get();

@@ -10,18 +10,19 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
-std::size_t bytes_of(const protocol::Command& command) {
-  return sizeof(protocol::Request) + std::visit(
-                                         []<class T>(const T& c) {
-                                           std::size_t size = 256;
-                                           if constexpr (requires { c.more_args; }) size += c.more_args.size();
-                                           if constexpr (requires { c.attachments; }) {
-                                             size += c.data.size();
-                                             for (const std::string& attachment : c.attachments) size += attachment.size();
-                                           }
-                                           return size;
-                                         },
-                                         command);
+std::size_t bytes_of(const protocol::Request& request) {
+  const std::size_t payload = std::visit(
+      []<class T>(const T& c) {
+        std::size_t size = 256;
+        if constexpr (requires { c.more_args; }) size += c.more_args.size();
+        if constexpr (requires { c.attachments; }) {
+          size += c.data.size();
+          for (const std::string& attachment : c.attachments) size += attachment.size();
+        }
+        return size;
+      },
+      request.command);
+  return sizeof(protocol::Request) + std::max(payload, request.bytes);
 }
 
 }  // namespace
@@ -79,7 +80,7 @@ Turn Session::arrive(protocol::Request& request, const Limits& limits) {
   }
   const bool behind_all = std::holds_alternative<protocol::Auth>(request.command) && has_parked();
   if (!behind_all && !must_wait(namespace_of(request.command))) return Turn::now;
-  const std::size_t bytes = bytes_of(request.command);
+  const std::size_t bytes = bytes_of(request);
   Busy& state = busy();
   if (state.parked.size() >= limits.connection_parked_frames_max ||
       state.parked_bytes + bytes > limits.connection_parked_bytes_max) {

@@ -13,22 +13,28 @@ namespace sparc::shard {
 
 using Phase = Connection::Phase;
 
-void Shard::on_ask(ConnectionId id, std::optional<std::int64_t> request, const ServiceIdentity& service, protocol::Ask asked) {
+void Shard::on_ask(ConnectionId id, Connection& c, std::optional<std::int64_t> request, protocol::Ask asked) {
+  if (!request) return refuse(id, c, request, {Code::BAD_REQUEST, "\"ask\" needs an \"id\": the answers are its reply"});
   AskRequest out;
-  out.what = {std::move(asked.ns),        std::move(asked.rooms),       std::move(asked.event),  std::move(asked.data),
-              std::move(asked.more_args), std::move(asked.attachments), std::move(asked.except), {},
-              std::move(asked.tenant)};
+  out.what.ns = std::move(asked.ns);
+  out.what.rooms = std::move(asked.rooms);
+  out.what.event = std::move(asked.event);
+  out.what.data = std::move(asked.data);
+  out.what.more_args = std::move(asked.more_args);
+  out.what.attachments = std::move(asked.attachments);
+  out.what.except = std::move(asked.except);
+  out.what.tenant = std::move(asked.tenant);
   out.connection = std::move(asked.connection);
   out.timeout_ms = asked.timeout_ms;
-  ask(std::move(out), &service, [this, id, request](std::expected<std::vector<Answered>, Fault> answers) {
+  ask(std::move(out), c.session->service.get(), [this, id, request](const std::expected<std::vector<Answered>, Fault>& answers) {
     Connection* to = find(id);
     if (to == nullptr || to->phase != Phase::active) return;
     if (!answers) return refuse(id, *to, request, answers.error());
-    if (!request) return;
+    to->session->answered(*request);
     std::string attached;
     const std::string data = answers_json(*answers, attached);
-    to->session->answered(*request);
-    wire(*to).reply_with_attachments(id, *to, *request, data, attached);
+    native_wire_.render_reply(*to, *request, data, attached);
+    to_service(id, *to);
   });
 }
 
@@ -42,10 +48,11 @@ void Shard::ask(AskRequest request, const ServiceIdentity* asker, AskDone done) 
   out.connection = std::move(request.connection);
   out.timeout_ms = request.timeout_ms != 0 ? request.timeout_ms : std::min(limits.ask_ms, limits.ask_ms_max);
   out.tenant = request.what.tenant;
-  if (asker != nullptr && !asker->tenant_id.empty()) {
-    if (!out.tenant.empty() && out.tenant != asker->tenant_id)
+  if (asker != nullptr) {
+    if (!asker->tenant_id.empty() && !out.tenant.empty() && out.tenant != asker->tenant_id)
       return refuse(Code::FORBIDDEN, "this key acts on tenant \"" + asker->tenant_id + "\" alone");
-    out.tenant = asker->tenant_id;
+    if (!asker->tenant_id.empty()) out.tenant = asker->tenant_id;
+    out.asker = asker->tenant_id + '/' + asker->name;
   }
   const bool to_one = !out.connection.empty();
   auto send = [this, out = std::move(out), done = std::move(done)](std::expected<Publication, Fault> what) mutable {
@@ -54,7 +61,8 @@ void Shard::ask(AskRequest request, const ServiceIdentity* asker, AskDone done) 
     out.what = std::make_shared<const Publication>(std::move(*what));
     parts_.host.ask(std::move(out), std::move(done));
   };
-  to_one ? send(unaddressed(std::move(request.what))) : address(std::move(request.what), asker, std::move(send));
+  if (to_one) return send(unaddressed(std::move(request.what)));
+  address(std::move(request.what), asker, std::move(send));
 }
 
 bool Shard::can_be_asked(const Connection& c, NamespaceId ns) {
@@ -66,7 +74,6 @@ Recipients Shard::recipients(const ClientAsk& ask) {
   Recipients out;
   const Publication& what = *ask.what;
   const auto add = [&](ConnectionId id, const Connection& c) {
-    if (++out.count > settings_->limits.ask_clients_max) return;
     out.clients.push_back({id, public_id(id), c.session->identity.user_id, c.session->identity.tenant_id});
   };
   if (!ask.connection.empty()) {
@@ -78,32 +85,65 @@ Recipients Shard::recipients(const ClientAsk& ask) {
   }
   const hub::Stream* stream = hub_.find_stream({what.ns, what.tenant});
   if (stream == nullptr) return out;
-  absl::flat_hash_set<std::uint32_t> seen;
+  absl::flat_hash_set<std::uint32_t> passed_over;  // by slot: excepted, or listed already
+  for (const std::string& named : what.except) {
+    if (const ConnectionId id = from_public_id(named); find(id) != nullptr) passed_over.insert(id.slot);
+  }
+  const protocol::FilterVocabulary& words = vocabulary(what.ns);
+  std::optional<protocol::FieldValues> values;  // of the payload; read for the first filter
+  const auto lets_through = [&](std::uint32_t wish_id) {
+    if (wish_id == 0) return true;
+    if (!values) values = protocol::FieldValues::read(what.data, words);
+    return protocol::passes(wish(what.ns, wish_id), what.event, *values, words);
+  };
   for (const std::string& name : what.rooms) {
     const hub::Room* room = hub_.find_room(*stream, name);
     if (room == nullptr) continue;
-    hub_.for_each_member(*room, [&](std::uint32_t slot) {
-      const Connection* c = connections_.at_slot(slot);
-      if (c == nullptr || !can_be_asked(*c, what.ns) || !seen.insert(slot).second) return;
-      if (seen_in(*c->session->find(what.ns), what) && !excepted(slot, what)) add(connections_.id_of(slot), *c);
-    });
+    for (const auto& group : room->groups) {
+      if (!lets_through(group->key.wish)) continue;
+      for (const hub::Member& member : group->members) {
+        if (member.slot == hub::Member::tombstone) continue;
+        const Connection* c = connections_.at_slot(member.slot);
+        if (c == nullptr || !can_be_asked(*c, what.ns) || !passed_over.insert(member.slot).second) continue;
+        out.more = out.clients.size() == settings_->limits.ask_clients_max;
+        if (out.more) return out;
+        add(connections_.id_of(member.slot), *c);
+      }
+    }
   }
   return out;
 }
 
-void Shard::ask_client(ConnectionId id, const Publication& what, const AskPlace& place, std::uint32_t timeout_ms) {
-  const auto unanswered = [&](Code code, std::string why) {
-    parts_.host.answered(place, ClientAnswer{.data = {}, .more_args = {}, .fault = Fault{code, std::move(why)}});
-  };
-  Connection* c = find(id);
-  if (c == nullptr || !can_be_asked(*c, what.ns)) return unanswered(Code::UNAVAILABLE, "the client has left");
-  if (c->outbox && c->outbox->control_bytes() > settings_->limits.control_lane_bytes_max / 2)
-    return unanswered(Code::UNAVAILABLE, "the client does not read what is sent to it");
-  const std::uint64_t number = asked_.add(id, place, now_.monotonic_ms + timeout_ms);
-  if (wire(*c).ask(id, *c, number, what, timeout_ms)) {
-    counters_->asked.add();
-  } else if (asked_.take(id, number)) {
-    unanswered(Code::NO_HANDLER, "the client's protocol has no answer to this event");
+void Shard::ask_clients(const std::vector<AskOut>& clients, const Publication& what, std::uint32_t timeout_ms) {
+  const Limits& limits = settings_->limits;
+  const std::uint64_t number = asked_.next_number();
+  absl::flat_hash_map<std::uint16_t, Frame> blocks;  // by form; an empty one: nobody would answer
+  for (const auto& [id, place] : clients) {
+    const auto unanswered = [&](Code code, std::string why) {
+      parts_.host.answered(place, ClientAnswer{.data = {}, .more_args = {}, .fault = Fault{code, std::move(why)}});
+    };
+    Connection* c = find(id);
+    if (c == nullptr || !can_be_asked(*c, what.ns)) {
+      unanswered(Code::UNAVAILABLE, "the client has left");
+      continue;
+    }
+    auto [block, fresh] = blocks.try_emplace(c->form);
+    if (fresh) {
+      std::string rendered;
+      wire(*c).append_question(rendered, c->form, number, what, timeout_ms);
+      block->second = Frame(rendered, &frames_);
+    }
+    if (block->second.size() == 0) {
+      unanswered(Code::NO_HANDLER, "the client's protocol has no answer to this event");
+    } else if (c->outbox && c->outbox->control_bytes() > limits.control_lane_bytes_max / 2) {
+      unanswered(Code::UNAVAILABLE, "too much waits to be sent to the client");
+    } else if (asked_.count(id) >= limits.connection_asked_max) {
+      unanswered(Code::UNAVAILABLE, "the client has too many questions to answer (limits.connection_asked_max)");
+    } else {
+      asked_.add(id, number, what.ns, place, now_.monotonic_ms + timeout_ms);
+      counters_->asked.add();
+      control_frame(id.slot, *c, block->second);
+    }
   }
   counters_->asked_unanswered.set(asked_.size());
 }
@@ -133,9 +173,9 @@ bool Shard::client_answered(ConnectionId id, std::uint64_t number, ClientAnswer 
   return true;
 }
 
-void Shard::end_asks_of(ConnectionId id) {
+void Shard::end_asks_of(ConnectionId id, std::optional<NamespaceId> ns) {
   if (asked_.size() == 0) return;
-  give_up(asked_.take_all(id), {Code::UNAVAILABLE, "the client has left"});
+  give_up(asked_.take_all(id, ns), {Code::UNAVAILABLE, "the client has left"});
 }
 
 void Shard::end_late_asks() {

@@ -5,12 +5,6 @@
 namespace sparc::shard {
 namespace {
 
-std::size_t bytes_of(const ClientAnswer& answer) {
-  std::size_t size = answer.data.size() + answer.more_args.size();
-  for (const std::string& attachment : answer.attachments) size += attachment.size();
-  return size;
-}
-
 void append_answer(std::string& out, std::string& attached, const Answered& one) {
   const auto& [client, answer] = one;
   out += "{\"connectionId\":" + json_string(client.id) + ",\"userId\":" + json_string(client.user_id) +
@@ -35,26 +29,44 @@ void append_answer(std::string& out, std::string& attached, const Answered& one)
 
 }  // namespace
 
-std::vector<std::vector<AskOut>> Asks::begin(std::vector<Recipients> found, const Limits& limits, AskDone done) {
+std::size_t ClientAnswer::bytes() const {
+  std::size_t size = data.size() + more_args.size() + (fault ? fault->message.size() : 0);
+  for (const std::string& attachment : attachments) size += attachment.size();
+  return size;
+}
+
+std::vector<std::vector<AskOut>> PendingAsks::begin(std::vector<Recipients> found, const std::string& asker, const Limits& limits,
+                                                    AskDone done) {
   const auto refuse = [&](Fault fault) {
     refused_.add();
     done(std::unexpected(std::move(fault)));
     return std::vector<std::vector<AskOut>>{};
   };
   std::size_t count = 0;
-  for (const Recipients& of : found) count += of.count;
-  if (count > limits.ask_clients_max) {
-    return refuse({Code::BAD_REQUEST, std::to_string(count) + " clients would be asked; an ask reaches " +
-                                          std::to_string(limits.ask_clients_max) + " at most (limits.ask_clients_max)"});
+  bool more = false;
+  for (const Recipients& of : found) {
+    count += of.clients.size();
+    more = more || of.more;
   }
-  if (unanswered_ + count > limits.asked_clients_max) {
-    return refuse({Code::UNAVAILABLE, "too many clients were asked and have not answered (limits.asked_clients_max)", 1000});
+  if (more || count > limits.ask_clients_max) {
+    return refuse({Code::BAD_REQUEST, "more than " + std::to_string(limits.ask_clients_max) +
+                                          " clients would be asked (limits.ask_clients_max); name smaller rooms"});
   }
   if (count == 0) {
     done(std::vector<Answered>{});
     return {};
   }
+  constexpr std::int64_t retry_ms = 1000;
+  if (unanswered_ + count > limits.asked_clients_max) {
+    return refuse({Code::UNAVAILABLE, "too many clients were asked and have not answered (limits.asked_clients_max)", retry_ms});
+  }
+  std::size_t& of_asker = unanswered_of_[asker];
+  if (of_asker + count > limits.service_asked_clients_max) {
+    return refuse({Code::UNAVAILABLE,
+                   "too many clients that this service asked have not answered (limits.service_asked_clients_max)", retry_ms});
+  }
   Ask ask;
+  ask.asker = asker;
   std::vector<std::vector<AskOut>> out(found.size());
   ++last_;
   for (std::size_t shard = 0; shard < found.size(); ++shard) {
@@ -63,69 +75,83 @@ std::vector<std::vector<AskOut>> Asks::begin(std::vector<Recipients> found, cons
       ask.clients.push_back({std::move(client), {}});
     }
   }
-  ask.missing = ask.clients.size();
+  ask.missing = count;
   ask.done = std::move(done);
-  unanswered_ += ask.missing;
+  unanswered_ += count;
+  of_asker += count;
   asks_.emplace(last_, std::move(ask));
   return out;
 }
 
-void Asks::answer(const AskPlace& place, ClientAnswer answer, const Limits& limits) {
+void PendingAsks::answer(const AskPlace& place, ClientAnswer answer, const Limits& limits) {
   auto found = asks_.find(place.ask);
-  if (found == asks_.end()) return;
+  if (found == asks_.end()) return;  // cleared
   Ask& ask = found->second;
-  const std::size_t bytes = bytes_of(answer);
-  if (ask.bytes + bytes > limits.ask_answer_bytes_max) {
+  const std::size_t bytes = answer.bytes();
+  if (ask.bytes + bytes > limits.ask_answer_bytes_max || bytes_ + bytes > limits.asks_node_bytes_max) {
+    const char* limit =
+        ask.bytes + bytes > limits.ask_answer_bytes_max ? "limits.ask_answer_bytes_max" : "limits.asks_node_bytes_max";
     answer = {};
-    answer.fault = {Code::PAYLOAD_TOO_LARGE, "the answers are larger than limits.ask_answer_bytes_max"};
+    answer.fault = {Code::PAYLOAD_TOO_LARGE, std::string("the answers are larger than ") + limit};
   } else {
     ask.bytes += bytes;
+    bytes_ += bytes;
   }
   ask.clients[place.client].answer = std::move(answer);
   --unanswered_;
+  auto of_asker = unanswered_of_.find(ask.asker);
+  if (--of_asker->second == 0) unanswered_of_.erase(of_asker);
   if (--ask.missing != 0) return;
   Ask over = std::move(ask);
   asks_.erase(found);  // before `done`, which may begin another
+  bytes_ -= over.bytes;
   over.done(std::move(over.clients));
 }
 
-std::uint64_t AskedClients::add(ConnectionId client, const AskPlace& place, std::int64_t deadline_ms) {
-  questions_.emplace(++last_, Question{client, place, deadline_ms});
-  asked_[client.packed()].push_back(last_);
-  deadlines_.emplace(deadline_ms, last_);
-  return last_;
+void OpenQuestions::add(ConnectionId client, std::uint64_t number, NamespaceId ns, const AskPlace& place,
+                        std::int64_t deadline_ms) {
+  questions_.emplace(Key{client.packed(), number}, Question{place, deadline_ms, ns});
+  deadlines_.emplace(deadline_ms, client.packed(), number);
 }
 
-std::optional<AskPlace> AskedClients::take(ConnectionId client, std::uint64_t number) {
-  auto found = questions_.find(number);
-  if (found == questions_.end() || found->second.client != client) return std::nullopt;
-  return erase(number);
+std::size_t OpenQuestions::count(ConnectionId client) const {
+  std::size_t count = 0;
+  for (auto it = questions_.lower_bound({client.packed(), 0}); it != questions_.end() && it->first.first == client.packed(); ++it)
+    ++count;
+  return count;
 }
 
-std::vector<AskPlace> AskedClients::take_all(ConnectionId client) {
+std::optional<AskPlace> OpenQuestions::take(ConnectionId client, std::uint64_t number) {
+  const auto found = questions_.find({client.packed(), number});
+  if (found == questions_.end()) return std::nullopt;
+  return erase(found);
+}
+
+std::vector<AskPlace> OpenQuestions::take_all(ConnectionId client, std::optional<NamespaceId> ns) {
   std::vector<AskPlace> places;
-  auto found = asked_.find(client.packed());
-  if (found == asked_.end()) return places;
-  const std::vector<std::uint64_t> numbers = found->second;
-  for (const std::uint64_t number : numbers) places.push_back(erase(number));
+  auto it = questions_.lower_bound({client.packed(), 0});
+  while (it != questions_.end() && it->first.first == client.packed()) {
+    const auto question = it++;
+    if (!ns || question->second.ns == *ns) places.push_back(erase(question));
+  }
   return places;
 }
 
-std::vector<AskPlace> AskedClients::take_late(std::int64_t now_ms) {
+std::vector<AskPlace> OpenQuestions::take_late(std::int64_t now_ms) {
   std::vector<AskPlace> places;
-  while (next_deadline() <= now_ms) places.push_back(erase(deadlines_.begin()->second));
+  while (next_deadline() <= now_ms) {
+    const auto& [deadline, client, number] = *deadlines_.begin();
+    places.push_back(erase(questions_.find({client, number})));
+  }
   return places;
 }
 
-AskPlace AskedClients::erase(std::uint64_t number) {
-  auto found = questions_.find(number);
-  const Question question = found->second;
-  questions_.erase(found);
-  deadlines_.erase({question.deadline_ms, number});
-  auto of = asked_.find(question.client.packed());
-  std::erase(of->second, number);
-  if (of->second.empty()) asked_.erase(of);
-  return question.place;
+AskPlace OpenQuestions::erase(Questions::iterator question) {
+  const auto& [key, value] = *question;
+  const AskPlace place = value.place;
+  deadlines_.erase({value.deadline_ms, key.first, key.second});
+  questions_.erase(question);
+  return place;
 }
 
 std::string answers_json(const std::vector<Answered>& answers, std::string& attached) {

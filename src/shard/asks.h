@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct ClientAsk {
   PublicationPtr what;     // without rooms where `connection` is named
   std::string connection;  // public id of the one client; empty: the members of the rooms
   std::string tenant;      // of the one client: another's is not found; empty: any
+  std::string asker;       // names who asks, for limits.service_asked_clients_max
   std::uint32_t timeout_ms = 0;
 };
 
@@ -39,8 +41,8 @@ struct Recipient {
 
 /// Of one shard.
 struct Recipients {
-  std::vector<Recipient> clients;  // at most limits.ask_clients_max
-  std::size_t count = 0;           // how many there are
+  std::vector<Recipient> clients;
+  bool more = false;  // than limits.ask_clients_max: the list is not whole
 };
 
 /// What a client said. Neither data nor fault: understood, nothing to say.
@@ -49,6 +51,8 @@ struct ClientAnswer {
   std::string more_args;                      // of an acknowledgement with several arguments: JSON texts joined by commas
   std::vector<std::string> attachments = {};  // what placeholders in the two name
   std::optional<Fault> fault = {};            // also where it did not say anything
+
+  [[nodiscard]] std::size_t bytes() const;
 };
 
 struct Answered {
@@ -70,17 +74,21 @@ struct AskOut {
 /// Everybody who was asked, each once, in no particular order; a fault: nobody was.
 using AskDone = std::move_only_function<void(std::expected<std::vector<Answered>, Fault>)>;
 
-/// The asks of a node that are under way.
+/// The asks of a node whose answers are not all there.
 ///
-/// Limits: ask_clients_max (of one ask) and asked_clients_max (of all, not answered yet) refuse an ask as a whole; answers beyond
-///         ask_answer_bytes_max are replaced by PAYLOAD_TOO_LARGE.
+/// Limits: ask_clients_max (of one ask), asked_clients_max and service_asked_clients_max (not answered yet, of all and of one asker)
+///         refuse an ask as a whole; an answer beyond ask_answer_bytes_max (of one ask) or asks_node_bytes_max (of all) is replaced
+///         by PAYLOAD_TOO_LARGE.
 /// Thread: confined to one. `done` may begin further asks.
-class Asks {
+class PendingAsks {
  public:
   /// Whom each shard is to ask, in the order of `found`; nothing: `done` was called.
-  [[nodiscard]] std::vector<std::vector<AskOut>> begin(std::vector<Recipients> found, const Limits& limits, AskDone done);
+  [[nodiscard]] std::vector<std::vector<AskOut>> begin(std::vector<Recipients> found, const std::string& asker,
+                                                       const Limits& limits, AskDone done);
   /// Exactly once for each place.
   void answer(const AskPlace& place, ClientAnswer answer, const Limits& limits);
+  /// Drops them: nobody will answer any more.
+  void clear() { asks_.clear(); }
 
   /// For any thread.
   [[nodiscard]] std::uint64_t refused() const { return refused_.get(); }
@@ -90,42 +98,49 @@ class Asks {
     std::vector<Answered> clients;
     std::size_t missing = 0;
     std::size_t bytes = 0;
+    std::string asker;
     AskDone done;
   };
   absl::flat_hash_map<std::uint64_t, Ask> asks_;
+  absl::flat_hash_map<std::string, std::size_t> unanswered_of_;  // by asker
   std::uint64_t last_ = 0;
   std::size_t unanswered_ = 0;
+  std::size_t bytes_ = 0;
   Counter refused_;
 };
 
-/// The clients of one shard that were asked and have not answered.
+/// The questions that clients of one shard were asked and have not answered.
 ///
 /// Thread: confined to the shard. Memory: nothing for a client that is not asked.
-class AskedClients {
+class OpenQuestions {
  public:
-  /// The number that the client's answer names: an acknowledgement id, a `callId`. Never given twice.
-  [[nodiscard]] std::uint64_t add(ConnectionId client, const AskPlace& place, std::int64_t deadline_ms);
+  /// The number by which answers name a question (an acknowledgement id, a `callId`), the same for all of its clients. Never given twice.
+  [[nodiscard]] std::uint64_t next_number() { return ++last_; }
+  void add(ConnectionId client, std::uint64_t number, NamespaceId ns, const AskPlace& place, std::int64_t deadline_ms);
+  /// Of one client.
+  [[nodiscard]] std::size_t count(ConnectionId client) const;
   /// It answered; nothing: it was not asked that, or the time was over.
   [[nodiscard]] std::optional<AskPlace> take(ConnectionId client, std::uint64_t number);
-  /// It left.
-  [[nodiscard]] std::vector<AskPlace> take_all(ConnectionId client);
+  /// It left, the namespace or altogether.
+  [[nodiscard]] std::vector<AskPlace> take_all(ConnectionId client, std::optional<NamespaceId> ns);
   /// Those whose time is over.
   [[nodiscard]] std::vector<AskPlace> take_late(std::int64_t now_ms);
   /// Of the next one; INT64_MAX: nobody was asked.
-  [[nodiscard]] std::int64_t next_deadline() const { return deadlines_.empty() ? INT64_MAX : deadlines_.begin()->first; }
+  [[nodiscard]] std::int64_t next_deadline() const { return deadlines_.empty() ? INT64_MAX : std::get<0>(*deadlines_.begin()); }
   [[nodiscard]] std::size_t size() const { return questions_.size(); }
 
  private:
+  using Key = std::pair<std::uint64_t, std::uint64_t>;  // client, number
   struct Question {
-    ConnectionId client;
     AskPlace place;
     std::int64_t deadline_ms = 0;
+    NamespaceId ns = 0;
   };
-  AskPlace erase(std::uint64_t number);
+  using Questions = std::map<Key, Question>;
+  AskPlace erase(Questions::iterator question);
 
-  absl::flat_hash_map<std::uint64_t, Question> questions_;                // by number
-  absl::flat_hash_map<std::uint64_t, std::vector<std::uint64_t>> asked_;  // by client: the numbers of its questions
-  std::set<std::pair<std::int64_t, std::uint64_t>> deadlines_;            // with the number
+  Questions questions_;
+  std::set<std::tuple<std::int64_t, std::uint64_t, std::uint64_t>> deadlines_;  // with the key
   std::uint64_t last_ = 0;
 };
 

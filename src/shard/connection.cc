@@ -169,7 +169,7 @@ void Shard::close(ConnectionId id, Connection& c, std::uint16_t code, std::strin
 
 void Shard::end_session(ConnectionId id, Connection& c, std::string_view reason) {
   if (!c.session) return;
-  end_asks_of(id);
+  end_asks_of(id, std::nullopt);
   session::Session& session = *c.session;
   if (session.kind == session::Session::Kind::service) parts_.host.service_gone(id);
   for (session::NamespaceState& state : session.namespaces) {

@@ -174,31 +174,15 @@ void EngineIo::on_request(ConnectionId http, std::uint64_t exchange, const http:
 std::int64_t EngineIo::handshake_wait_ms(const Peer& peer) { return shard_.draining_ ? 1000 : shard_.handshake_wait_ms(peer); }
 
 void EngineIo::respond_unavailable(const Poll& poll, std::int64_t wait_ms, std::string_view why) {
-  std::string out;
   const std::string seconds = shard_.retry_after(wait_ms);
   const Header retry[] = {{"Retry-After", seconds}};
   const std::string body = "{\"code\":3,\"message\":" + json_string(why) + "}";
-  http::Reply reply;
-  reply.status = 503;
-  reply.content_type = "application/json";
-  reply.headers = retry;
-  reply.body = body;
-  reply.connection = http::Connection::close;
-  http::append_reply(out, reply);
-  shard_.respond(poll.http, poll.exchange, out, false);
+  shard_.respond(poll.http, poll.exchange, http::closing_reply(503, "application/json", body, retry), false);
 }
 
 void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& request, std::span<char> rest) {
   auto refuse = [&](std::uint16_t status, std::string_view message, Headers headers = {}) {
-    http::Reply reply;
-    reply.status = status;
-    reply.content_type = "text/html";
-    reply.headers = headers;
-    reply.body = message;
-    reply.connection = http::Connection::close;
-    std::string out;
-    http::append_reply(out, reply);
-    shard_.refuse_upgrade(id, c, out);
+    shard_.refuse_upgrade(id, c, http::closing_reply(status, "text/html", message, headers));
   };
   const ConnectionId known = session_of(request);
   if (!shard_.origin_allowed(request)) return refuse(403, "this Origin is not listed in cors_origins (CORS_ORIGINS)");

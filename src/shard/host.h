@@ -111,10 +111,10 @@ class Host {
   virtual void service_handle(ConnectionId id, const ServiceIdentity& service, protocol::Handle handle, Handled done) = 0;
   virtual void service_result(ConnectionId id, protocol::Result result) = 0;
   virtual void service_gone(ConnectionId id) = 0;
-  /// Every shard of the node is asked for the recipients (Shard::recipients), then told to ask them (Shard::ask_client). `done` runs
-  /// on this shard's thread, when each has answered.
+  /// Every shard of the node is asked for the recipients (Shard::recipients), then told to ask them (Shard::ask_clients). `done`
+  /// runs on this shard's thread, when each has answered.
   virtual void ask(ClientAsk ask, AskDone done) = 0;
-  /// A client of this shard answered, or is not going to: exactly once for each Shard::ask_client.
+  /// A client of this shard answered, or is not going to: exactly once for each that Shard::ask_clients was told.
   virtual void answered(const AskPlace& place, ClientAnswer answer) = 0;
   /// A user's connection ended: its events need no order any more.
   virtual void client_gone(ConnectionId id) { (void)id; }

@@ -21,15 +21,7 @@ constexpr std::string_view bearer_protocol = "bearer.";
 
 std::string error_response(std::uint16_t status, Code code, std::string_view message, Headers headers = {}) {
   std::string body = "{\"error\":{\"code\":\"" + std::string(name_of(code)) + "\",\"message\":" + json_string(message) + "}}";
-  std::string out;
-  http::Reply reply;
-  reply.status = status;
-  reply.content_type = "application/json";
-  reply.headers = headers;
-  reply.body = body;
-  reply.connection = http::Connection::close;
-  http::append_reply(out, reply);
-  return out;
+  return http::closing_reply(status, "application/json", body, headers);
 }
 
 /// Of a response that we wrote.

@@ -55,11 +55,8 @@ void NativeWire::reply(ConnectionId id, Connection& c, std::int64_t request, std
 
 void NativeWire::reply_with_attachments(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
                                         std::string_view attached) {
-  if (attached.empty()) return reply(id, c, request, data);
-  std::string& message = shard_.json_scratch_;
-  message.clear();
-  native_codec::append_binary_reply(message, request, data, attached);
-  control_binary(id, c, message);
+  render_reply(c, request, data, attached);
+  shard_.control_raw(id.slot, c, shard_.render_);
 }
 
 void NativeWire::reply_binary(ConnectionId id, Connection& c, std::int64_t request, std::string_view data,
@@ -111,21 +108,36 @@ void NativeWire::reconnect(ConnectionId id, Connection& c, std::uint32_t after_m
   shard_.control(id, c, json);
 }
 
-void NativeWire::render_invoke(const Connection& c, const native_codec::InvokeFrame& invoke) {
+void NativeWire::render_reply(const Connection& c, std::int64_t request, std::string_view data, std::string_view attached) {
   std::string& message = shard_.json_scratch_;
   message.clear();
   shard_.render_.clear();
-  const bool text = invoke.attachments.empty();
-  text ? native_codec::append_invoke(message, invoke) : native_codec::append_binary_invoke(message, invoke);
-  shard_.append_frame(shard_.render_, c.form, message, text ? ws::MessageType::text : ws::MessageType::binary);
+  if (attached.empty()) {
+    native_codec::append_reply(message, request, data);
+    shard_.append_frame(shard_.render_, c.form, message, ws::MessageType::text);
+  } else {
+    native_codec::append_binary_reply(message, request, data, attached);
+    shard_.append_frame(shard_.render_, c.form, message, ws::MessageType::binary);
+  }
 }
 
-bool NativeWire::ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what, std::uint32_t timeout_ms) {
+void NativeWire::append_invoke(std::string& out, std::uint16_t form, const native_codec::InvokeFrame& invoke) {
+  std::string& message = shard_.json_scratch_;
+  message.clear();
+  if (invoke.attachments.empty()) {
+    native_codec::append_invoke(message, invoke);
+    shard_.append_frame(out, form, message, ws::MessageType::text);
+  } else {
+    native_codec::append_binary_invoke(message, invoke);
+    shard_.append_frame(out, form, message, ws::MessageType::binary);
+  }
+}
+
+void NativeWire::append_question(std::string& out, std::uint16_t form, std::uint64_t number, const Publication& what,
+                                 std::uint32_t timeout_ms) {
   const std::string call_id = std::to_string(number);
   const std::string& ns = shard_.settings_->namespaces[what.ns].name;
-  render_invoke(c, {call_id, ns, what.event, what.data, what.more_args, what.attachments, timeout_ms});
-  shard_.control_raw(id.slot, c, shard_.render_);
-  return true;
+  append_invoke(out, form, {call_id, ns, what.event, what.data, what.more_args, what.attachments, timeout_ms});
 }
 
 void NativeWire::append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,

@@ -24,10 +24,9 @@ class NativeWire final : public Wire {
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
   [[nodiscard]] bool ping(ConnectionId id, Connection& c) override;
   void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) override;
-  [[nodiscard]] bool ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what,
-                         std::uint32_t timeout_ms) override;
-  /// Into the shard's `render_`.
-  void render_invoke(const Connection& c, const protocol::native::InvokeFrame& invoke);
+  /// Into the shard's `render_`. `attached` is as of reply_with_attachments.
+  void render_reply(const Connection& c, std::int64_t request, std::string_view data, std::string_view attached);
+  void append_invoke(std::string& out, std::uint16_t form, const protocol::native::InvokeFrame& invoke);
   void reconnect(ConnectionId id, Connection& c, std::uint32_t after_ms, std::string_view reason) override;
   void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                       Code code) override;
@@ -37,6 +36,8 @@ class NativeWire final : public Wire {
   [[nodiscard]] bool gate_open(const Connection&) const override { return true; }
   void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
   void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) override;
+  void append_question(std::string& out, std::uint16_t form, std::uint64_t number, const Publication& what,
+                       std::uint32_t timeout_ms) override;
   void append_gap(std::string& out, std::uint16_t form, NamespaceId ns, const session::GapRun& gap) override;
 
  private:

@@ -30,6 +30,7 @@ void Shard::publish(PublishRequest request, const ServiceIdentity* publisher, Pu
   address(std::move(request), publisher, [this, done = std::move(done)](std::expected<Publication, Fault> publication) mutable {
     if (!publication) return done({std::move(publication.error()), {}, false});
     if (publication->rooms.empty()) return done({});  // accepted: nobody to reach
+    if (publication->id.empty()) publication->id = parts_.entropy.token(20);
     apply_policy(*publication);
     counters_->namespaces[publication->ns].publications.add();
     to_broker(std::move(*publication), std::move(done));
@@ -59,7 +60,7 @@ std::expected<Publication, Fault> Shard::unaddressed(PublishRequest request) {
   out.more_args = std::move(request.more_args);
   out.attachments = std::move(request.attachments);
   out.except = std::move(request.except);
-  out.id = request.publication_id.empty() ? parts_.entropy.token(20) : std::move(request.publication_id);
+  out.id = std::move(request.publication_id);
   out.timestamp_ms = now_.wall_ms;
   out.timestamp_us = now_.wall_us;
   return out;
@@ -244,7 +245,7 @@ void Shard::send_waiting() {
 /// One that was accepted while the broker was away. It is told to the members before it is answered, so its id need not be known after.
 void Shard::send_to_broker(Publication publication) {
   const broker::Ticket ticket = ++last_ticket_;
-  published_.emplace(ticket, [this, copy = publication](broker::Published result) mutable {
+  published_.emplace(ticket, [this, copy = publication](const broker::Published& result) mutable {
     using Outcome = broker::Published::Outcome;
     const bool later =
         result.outcome == Outcome::unavailable || (result.outcome == Outcome::refused && result.fault.code == Code::UNAVAILABLE);

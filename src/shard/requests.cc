@@ -269,7 +269,7 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
   if (auto* a = std::get_if<protocol::Ask>(&request.command)) {
     // It is an event, and it tells who is there.
     if (!may(Scope::publish, "publish") || !may(Scope::read, "read")) return;
-    return on_ask(id, request.id, service, std::move(*a));
+    return on_ask(id, c, request.id, std::move(*a));
   }
   if (auto* h = std::get_if<protocol::Handle>(&request.command)) {
     if (!may(Scope::handle, "handle")) return;
@@ -282,8 +282,8 @@ void Shard::on_service_request(ConnectionId id, Connection& c, Request request) 
   }
   if (auto* r = std::get_if<protocol::Result>(&request.command)) {
     if (!may(Scope::handle, "handle")) return;
-    parts_.host.service_result(id, std::move(*r));
-    return reply(id, c, request.id, "{}");
+    reply(id, c, request.id, "{}");
+    return parts_.host.service_result(id, std::move(*r));
   }
   if (auto* w = std::get_if<protocol::Watch>(&request.command)) {
     if (!may(Scope::read, "read")) return;
@@ -309,12 +309,17 @@ void Shard::invoke(ConnectionId service, std::string_view call_id, std::string_v
                    std::span<const std::string> attachments, std::uint32_t deadline_ms) {
   Connection* c = find(service);
   if (c == nullptr || c->phase != Phase::active) return;
-  native_wire_.render_invoke(*c, {call_id, {}, event, data, {}, attachments, deadline_ms});
-  const bool fits = outbox(*c, service.slot).push_invoke(Frame(render_, &frames_), settings_->limits.service_lane_bytes_max);
-  mark_dirty(service.slot, *c);
+  render_.clear();
+  native_wire_.append_invoke(render_, c->form, {call_id, {}, event, data, {}, attachments, deadline_ms});
+  to_service(service, *c);
+}
+
+void Shard::to_service(ConnectionId service, Connection& c) {
+  const bool fits = outbox(c, service.slot).push_invoke(Frame(render_, &frames_), settings_->limits.service_lane_bytes_max);
+  mark_dirty(service.slot, c);
   if (fits) return;
   counters_->slow_consumers.add();
-  close(service, *c, close_code_of(Code::SLOW_CONSUMER), "invokes are over limits.service_lane_bytes_max");
+  close(service, c, close_code_of(Code::SLOW_CONSUMER), "invokes and answers are over limits.service_lane_bytes_max");
 }
 
 void Shard::hook(ConnectionId service, std::string_view hook, std::string_view ns, std::string_view client,

@@ -433,6 +433,7 @@ void Shard::on_leave(ConnectionId id, Connection& c, std::optional<std::int64_t>
   const auto ns = settings_->find_namespace(name);
   if (!ns) return refuse(id, c, request, unknown_namespace(*settings_, name));
   if (session::NamespaceState* state = c.session->find(*ns)) {
+    end_asks_of(id, *ns);
     leave_rooms(*state);
     wishes_[*ns]->release(state->wish);
     if (c.outbox) c.outbox->drop_lane(*ns);

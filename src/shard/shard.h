@@ -124,8 +124,8 @@ class Shard final : public broker::Listener,
   void ask(AskRequest request, const ServiceIdentity* asker, AskDone done);
   /// The clients of this shard that the question is for.
   [[nodiscard]] Recipients recipients(const ClientAsk& ask);
-  /// Answered by Host::answered.
-  void ask_client(ConnectionId id, const Publication& what, const AskPlace& place, std::uint32_t timeout_ms);
+  /// Each is answered by Host::answered.
+  void ask_clients(const std::vector<AskOut>& clients, const Publication& what, std::uint32_t timeout_ms);
   /// A part of a stream, whoever may see it: for operators.
   void read_stream(const StreamKey& stream, std::optional<Position> since, broker::ReadLimits limits,
                    std::move_only_function<void(broker::HistoryPart)> done);
@@ -344,6 +344,8 @@ class Shard final : public broker::Listener,
   void on_event(ConnectionId id, Connection& c, protocol::Request request);
   void on_presence(ConnectionId id, Connection& c, std::optional<std::int64_t> request, const protocol::Presence& presence);
   void on_service_request(ConnectionId id, Connection& c, protocol::Request request);
+  /// What is rendered, by the lane of invokes: it may be large, and the service is closed where it does not read them.
+  void to_service(ConnectionId service, Connection& c);
   [[nodiscard]] session::NamespaceState* joined(ConnectionId id, Connection& c, std::optional<std::int64_t> request,
                                                 std::string_view ns);
 
@@ -409,12 +411,12 @@ class Shard final : public broker::Listener,
   void on_history_part(HistoryRequest request, std::optional<Position> since, broker::HistoryPart part);
 
   // asking.cc
-  void on_ask(ConnectionId id, std::optional<std::int64_t> request, const ServiceIdentity& service, protocol::Ask asked);
+  void on_ask(ConnectionId id, Connection& c, std::optional<std::int64_t> request, protocol::Ask asked);
   [[nodiscard]] static bool can_be_asked(const Connection& c, NamespaceId ns);
   void on_result(ConnectionId id, Connection& c, std::optional<std::int64_t> request, protocol::Result result);
   /// False: it was not asked that, or not in time.
   bool client_answered(ConnectionId id, std::uint64_t number, ClientAnswer answer);
-  void end_asks_of(ConnectionId id);
+  void end_asks_of(ConnectionId id, std::optional<NamespaceId> ns);
   void end_late_asks();
   void give_up(const std::vector<AskPlace>& places, const Fault& why);
 
@@ -500,7 +502,7 @@ class Shard final : public broker::Listener,
     protocol::Request request;
   };
   absl::flat_hash_map<auth::Ticket, AwaitingOwner> awaiting_owner_;
-  AskedClients asked_;
+  OpenQuestions asked_;
 
   bool available_ = true;
   Ring<Waiting> outage_queue_;

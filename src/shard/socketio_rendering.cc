@@ -34,6 +34,19 @@ void SocketIoWire::append_publication(std::string& out, std::uint16_t form, cons
   });
 }
 
+void SocketIoWire::append_question(std::string& out, std::uint16_t form, std::uint64_t number, const Publication& what,
+                                   std::uint32_t) {
+  const protocol::View& view = *shard_.forms_[form].view;
+  const std::size_t before = out.size();
+  protocol::show(view, shard_.settings_->namespaces[what.ns].name, what, protocol::all_channels, shown_,
+                 [&](const protocol::Shown& shown) {
+                   if (out.size() != before) return;  // one question, one answer
+                   sio::Outgoing packet = shown_packet(view, shown, what);
+                   packet.id = number;
+                   append_packet(out, packet);
+                 });
+}
+
 sio::Outgoing SocketIoWire::shown_packet(const protocol::View& view, const protocol::Shown& shown,
                                          const Publication& publication) {
   sio::Outgoing packet;

@@ -137,27 +137,15 @@ void SocketIoWire::subscribe(ConnectionId id, Connection& c, Waiting waiting, bo
   submit(id, c, std::move(waiting), std::move(command->subscribe));
 }
 
-bool SocketIoWire::ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what, std::uint32_t) {
-  const protocol::View& view = *c.sio()->view;
-  std::string frames;
-  protocol::show(view, shard_.settings_->namespaces[what.ns].name, what, protocol::all_channels, shown_,
-                 [&](const protocol::Shown& shown) {
-                   if (!frames.empty()) return;  // one question, one answer
-                   sio::Outgoing packet = shown_packet(view, shown, what);
-                   packet.id = number;
-                   append_packet(frames, packet);
-                 });
-  if (frames.empty()) return false;
-  shard_.control_raw(id.slot, c, frames);
-  return true;
-}
-
 void SocketIoWire::on_ack(ConnectionId id, Connection& c, sio::Packet packet) {
   c.received_ms = shard_.now_.monotonic_ms;
   shard_.counters_->messages_in.add();
-  auto [first, more] = sio::split_arguments(packet.data);
-  ClientAnswer answer{.data = std::move(first), .more_args = std::move(more), .attachments = std::move(packet.attachments)};
-  (void)shard_.client_answered(id, packet.id.value_or(0), std::move(answer));  // one that nobody awaits is ignored
+  if (packet.id) {
+    auto [first, more] = sio::split_arguments(packet.data);
+    ClientAnswer answer{.data = std::move(first), .more_args = std::move(more), .attachments = std::move(packet.attachments)};
+    if (shard_.client_answered(id, *packet.id, std::move(answer))) return;
+  }
+  (void)shard_.within_rates(id, c, std::nullopt, std::nullopt);  // nobody awaits it; it is ignored
 }
 
 void SocketIoWire::reply(ConnectionId id, Connection& c, std::int64_t request, std::string_view data) {

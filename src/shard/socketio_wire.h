@@ -94,8 +94,6 @@ class SocketIoWire final : public Wire {
   void close(ConnectionId id, Connection& c, std::uint16_t code, std::string_view reason) override;
   [[nodiscard]] bool ping(ConnectionId id, Connection& c) override;
   void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) override;
-  [[nodiscard]] bool ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what,
-                         std::uint32_t timeout_ms) override;
   void reconnect(ConnectionId, Connection&, std::uint32_t, std::string_view) override {}  // the closed transport says it
   void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                       Code code) override;
@@ -104,6 +102,8 @@ class SocketIoWire final : public Wire {
   [[nodiscard]] bool gate_open(const Connection& c) const override;
   void append_publication(std::string& out, std::uint16_t form, const Publication& publication, std::string_view room) override;
   void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) override;
+  void append_question(std::string& out, std::uint16_t form, std::uint64_t number, const Publication& what,
+                       std::uint32_t timeout_ms) override;
   void append_gap(std::string& out, std::uint16_t form, NamespaceId ns, const session::GapRun& gap) override;
 
  private:

@@ -48,13 +48,6 @@ class Wire {
   [[nodiscard]] virtual bool ping(ConnectionId id, Connection& c) = 0;
   virtual void token_expiring(ConnectionId id, Connection& c, std::int64_t expires_in_s) = 0;
   virtual void reconnect(ConnectionId id, Connection& c, std::uint32_t after_ms, std::string_view reason) = 0;
-  /// Asks the client; what it says goes to Shard::client_answered under `number`. False: it was not asked, on this wire nobody would
-  /// answer.
-  [[nodiscard]] virtual bool ask(ConnectionId id, Connection& c, std::uint64_t number, const Publication& what,
-                                 std::uint32_t timeout_ms) {
-    (void)id, (void)c, (void)number, (void)what, (void)timeout_ms;
-    return false;
-  }
   virtual void append_evicted(std::string& out, const Connection& c, std::string_view ns, std::span<const std::string> rooms,
                               Code code) = 0;
 
@@ -73,6 +66,11 @@ class Wire {
                                   std::string_view room) = 0;
   virtual void append_position(std::string& out, std::uint16_t form, NamespaceId ns, const Position& position) = 0;
   virtual void append_gap(std::string& out, std::uint16_t form, NamespaceId ns, const session::GapRun& gap) = 0;
+  /// A question, whose answer goes to Shard::client_answered under `number`. Nothing appended: nobody would answer it.
+  virtual void append_question(std::string& out, std::uint16_t form, std::uint64_t number, const Publication& what,
+                               std::uint32_t timeout_ms) {
+    (void)out, (void)form, (void)number, (void)what, (void)timeout_ms;
+  }
 };
 
 }  // namespace sparc::shard

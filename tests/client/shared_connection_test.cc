@@ -281,6 +281,14 @@ TEST_F(SharedConnectionTest, answers_a_question_that_none_of_its_clients_takes) 
   EXPECT_THAT(sent(), IsEmpty()) << "a question went with the transport that it came by";
 }
 
+TEST_F(SharedConnectionTest, an_answer_that_the_server_would_not_take_does_not_end_the_connection) {
+  begin();
+  connection.answer_ask(now, last, "17", '"' + std::string(5'000, 'x') + '"');
+  EXPECT_THAT(sent(), ElementsAre(HasSubstr(R"("callId":"17","error":{"code":"PAYLOAD_TOO_LARGE")")));
+  connection.answer_ask(now, last, "18", std::unexpected(Failure{"", "no code"}));
+  EXPECT_THAT(sent(), ElementsAre(R"({"type":"result","callId":"18","error":{"code":"INTERNAL","message":"no code"}})"));
+}
+
 TEST_F(SharedConnectionTest, tells_a_client_that_waits_for_too_long_and_goes_on) {
   enter(one);
   now.monotonic_ms += 10'000;

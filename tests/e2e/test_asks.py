@@ -13,7 +13,7 @@ class Ask(ServerTest):
     """Two shards: a question goes to clients of both."""
 
     config = f'api_keys = [{{ name = "tenant", key = "{TENANT_KEY}", scopes = ["publish", "read"], tenant = "t1" }}]\n'
-    environment = {"WEBSOCKET_LIMITS_ASK_CLIENTS_MAX": "40", "WEBSOCKET_LIMITS_ASK_MS": "20000"}
+    environment = {"WEBSOCKET_LIMITS_ASK_CLIENTS_MAX": "40", "WEBSOCKET_LIMITS_ASK_MS": "20000", "WEBSOCKET_LIMITS_CONTROL_LANE_BYTES_MAX": "4096"}
 
     async def in_alerts(self, user, tenant, **join):
         client = await self.user(user, tenant)
@@ -133,20 +133,50 @@ class Ask(ServerTest):
         clients = await asyncio.gather(*(self.in_alerts(f"u{n}", tenant) for n in range(41)))
         service = await self.service()
         refused = await service.refusal("ask", namespace="alerts", room=f"tenant:{tenant}", event="q")
-        self.assertEqual((refused.code, refused.message), ("BAD_REQUEST", "41 clients would be asked; an ask reaches 40 at most (limits.ask_clients_max)"))
+        self.assertEqual((refused.code, refused.message), ("BAD_REQUEST", "more than 40 clients would be asked (limits.ask_clients_max); name smaller rooms"))
         for client in clients[:3]:
             await client.request("leave", namespace="alerts")
             self.assertEqual(client.frames, [])
 
-    async def test_metrics_count_them(self):
-        client = await self.in_alerts("u1", self.fresh_tenant())
-        await client.send({"type": "result", "callId": "1", "data": "of nothing"})
-        await client.request("leave", namespace="alerts")
+    async def test_several_answers_at_once_are_no_reason_to_close_a_service(self):
+        tenant = self.fresh_tenant()
+        clients = [await self.in_alerts(f"u{n}", tenant) for n in range(20)]
         service = await self.service()
-        await service.refusal("ask", namespace="alerts", room="tenant:t1", event="q", timeoutMs=70000)
-        text = self.server.http("GET", "/metrics").body
-        for name in ("asked_total", "asked_unanswered", "ask_timeouts_total", "late_answers_total", "asks_refused_total"):
-            self.assertIn(f"sparc_websocket_{name}", text)
+        await service.send(*({"type": "ask", "id": n, "namespace": "alerts", "room": f"tenant:{tenant}", "event": "q", "timeoutMs": 700} for n in range(501, 507)))
+        for request in range(501, 507):
+            answers = (await service.answer(request))["answers"]
+            self.assertEqual([a["error"]["code"] for a in answers], ["TIMEOUT"] * len(clients))
+
+    async def test_an_ask_without_id_asks_nobody(self):
+        client = await self.in_alerts("u1", self.fresh_tenant())
+        service = await self.service()
+        await service.send({"type": "ask", "namespace": "alerts", "room": f"tenant:{self.fresh_tenant()}", "event": "q"})
+        self.assertIn("needs an", (await service.frame("error"))["error"]["message"])
+        await client.request("leave", namespace="alerts")
+        self.assertEqual(client.frames, [])
+
+    def counted(self, name):
+        return sum(int(float(line.rsplit(" ", 1)[1])) for line in self.server.http("GET", "/metrics").body.splitlines()
+                   if line.startswith(f"sparc_websocket_{name}") and not line.startswith("#"))
+
+    async def test_metrics_count_them(self):
+        names = ("asked_total", "ask_timeouts_total", "late_answers_total", "asks_refused_total")
+        before = {name: self.counted(name) for name in names}
+        tenant = self.fresh_tenant()
+        clients = [await self.in_alerts(f"u{n}", tenant) for n in range(2)]
+        service = await self.service()
+        request = await service.begin("ask", namespace="alerts", room=f"tenant:{tenant}", event="q", timeoutMs=500)
+        await self.answered(clients[0])
+        await self.eventually(lambda: self.counted("asked_unanswered") == 1, "one answer of two")
+        late = await clients[1].frame("invoke")
+        await service.answer(request)
+        await clients[1].request("result", callId=late["callId"])
+        self.assertEqual(self.counted("asked_unanswered"), 0)
+        more = await asyncio.gather(*(self.in_alerts(f"more{n}", tenant) for n in range(40)))
+        await service.refusal("ask", namespace="alerts", room=f"tenant:{tenant}", event="q")
+        self.assertEqual(len(more), 40)
+        self.assertEqual({name: self.counted(name) - before[name] for name in names},
+                         {"asked_total": 2, "ask_timeouts_total": 1, "late_answers_total": 1, "asks_refused_total": 1})
 
     async def test_a_drain_leaves_no_ask_open(self):
         server = Server().start()

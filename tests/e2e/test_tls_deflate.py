@@ -122,6 +122,31 @@ class Tls(ServerTest):
                 file.write(good)
 
 
+class WithoutItsKeys(unittest.IsolatedAsyncioTestCase):
+    async def test_a_hangup_that_takes_the_keys_away_does_not_make_the_port_plain(self):
+        first, second = "first secret, which is long enough for all", "second secret, which is long enough too"
+        with tempfile.TemporaryDirectory() as folder:
+            certificate, key = make_certificate(folder)
+            file = os.path.join(folder, "configuration.toml")
+            keys = f'tls.certificate_file = "{certificate}"\ntls.key_file = "{key}"\n'
+            with open(file, "w") as out:
+                out.write(f'jwt.secret = "{first}"\n{keys}')
+            server = Server("--config", file, environment={"JWT_SECRET": None}, tls=trusting(certificate)).start()
+            self.addCleanup(server.stop)
+            with open(file + ".new", "w") as out:
+                out.write(f'jwt.secret = "{second}"\n')
+            os.replace(file + ".new", file)
+            server.signal(signal.SIGHUP)
+            deadline = time.monotonic() + DEADLINE_S
+            while True:  # the rest of the file counts: over TLS, with the new secret
+                client = await Client.open(server, token(secret=second))
+                self.addAsyncCleanup(client.close)
+                if (await client.frame())["type"] == "welcome":
+                    break
+                self.assertLess(time.monotonic(), deadline)
+            self.assertIn("whether they speak TLS", server.logged())
+
+
 class Deflate(ServerTest):
     environment = {"WEBSOCKET_DEFLATE_ENABLED": "true", "WEBSOCKET_DEFLATE_THRESHOLD_BYTES": "64"}
     TEXT = {"text": "again and again " * 200, "n": list(range(300))}

@@ -237,7 +237,7 @@ TEST(Asks, MoreClientsThanAnAskMayReachAreNotAskedAtAll) {
     clients.push_back(joined(node, user, "t", R"(,"rooms":["camera:)" + std::string(user) + "\"]"));
   const Fault fault = ask(node, to_rooms({"tenant:t"}))->all.value().error();
   EXPECT_EQ(fault.code, Code::BAD_REQUEST);
-  EXPECT_EQ(fault.message, "3 clients would be asked; an ask reaches 2 at most (limits.ask_clients_max)");
+  EXPECT_EQ(fault.message, "more than 2 clients would be asked (limits.ask_clients_max); name smaller rooms");
   for (const ConnectionId id : clients) EXPECT_TRUE(node.messages(id).empty());
   const auto two = ask(node, to_rooms({"tenant:t/camera:a", "tenant:t/camera:b"}));
   EXPECT_FALSE(two->all);
@@ -264,6 +264,115 @@ TEST(Asks, AnswersBeyondTheirBytesAreReplacedByAnError) {
   EXPECT_EQ(out->data_of("first"), "\"twelve bytes\"");
   EXPECT_EQ(out->code_of("second"), Code::PAYLOAD_TOO_LARGE);
   EXPECT_TRUE(has(out->of("second")->fault->message, "limits.ask_answer_bytes_max"));
+}
+
+TEST(Asks, WhatClientsSayIsBoundedAlsoWhereItIsAnErrorAndOverAllAsks) {
+  Settings settings = ask_settings();
+  settings.limits.ask_answer_bytes_max = 20;
+  settings.limits.asks_node_bytes_max = 30;
+  Node node(std::move(settings));
+  const ConnectionId first = joined(node, "first");
+  const ConnectionId second = joined(node, "second");
+  const auto loud = ask(node, to_client(public_id_of(node, "first")));
+  answer(node, first, call_id_of(node.messages(first)), R"(,"error":{"code":"X","message":"more than twenty bytes of it"})");
+  EXPECT_EQ(loud->code_of("first"), Code::PAYLOAD_TOO_LARGE);
+  EXPECT_TRUE(has(loud->of("first")->fault->message, "limits.ask_answer_bytes_max"));
+  const auto one = ask(node, to_rooms({"tenant:t"}));
+  const auto another = ask(node, to_rooms({"tenant:t"}));
+  const auto to_first = node.messages(first);
+  const auto to_second = node.messages(second);
+  answer(node, first, call_id_of({to_first[0]}), R"(,"data":"sixteen bytes.")");
+  answer(node, first, call_id_of({to_first[1]}), R"(,"data":"sixteen bytes.")");
+  answer(node, second, call_id_of({to_second[0]}), "");
+  answer(node, second, call_id_of({to_second[1]}), "");
+  EXPECT_EQ(one->data_of("first"), "\"sixteen bytes.\"");
+  EXPECT_EQ(another->code_of("first"), Code::PAYLOAD_TOO_LARGE);
+  EXPECT_TRUE(has(another->of("first")->fault->message, "limits.asks_node_bytes_max"));
+  const auto after = ask(node, to_client(public_id_of(node, "first")));
+  answer(node, first, call_id_of(node.messages(first)), R"(,"data":"sixteen bytes.")");
+  EXPECT_EQ(after->data_of("first"), "\"sixteen bytes.\"") << "what was told makes room";
+}
+
+TEST(Asks, OneServiceDoesNotTakeTheRoomOfAll) {
+  Settings settings = ask_settings();
+  settings.limits.service_asked_clients_max = 1;
+  Node node(std::move(settings));
+  const ConnectionId client = joined(node, "u");
+  ServiceIdentity greedy, other;
+  greedy.name = "greedy";
+  other.name = "other";
+  const auto first = ask(node, to_rooms({"tenant:t"}), &greedy);
+  const std::string call_id = call_id_of(node.messages(client));
+  const Fault fault = ask(node, to_rooms({"tenant:t"}), &greedy)->all.value().error();
+  EXPECT_EQ(fault.code, Code::UNAVAILABLE);
+  EXPECT_TRUE(has(fault.message, "limits.service_asked_clients_max"));
+  EXPECT_FALSE(ask(node, to_rooms({"tenant:t"}), &other)->all);
+  answer(node, client, call_id, "");
+  EXPECT_TRUE(first->all);
+  EXPECT_FALSE(ask(node, to_rooms({"tenant:t"}), &greedy)->all) << "there is room again";
+}
+
+TEST(Asks, AClientIsNotGivenMoreQuestionsThanItMayLeaveOpen) {
+  Settings settings = ask_settings();
+  settings.limits.connection_asked_max = 2;
+  Node node(std::move(settings));
+  const ConnectionId client = joined(node, "u");
+  const auto first = ask(node, to_rooms({"tenant:t"}));
+  const auto second = ask(node, to_rooms({"tenant:t"}));
+  const auto third = ask(node, to_rooms({"tenant:t"}));
+  EXPECT_EQ(third->code_of("u"), Code::UNAVAILABLE);
+  EXPECT_TRUE(has(third->of("u")->fault->message, "limits.connection_asked_max"));
+  const auto messages = node.messages(client);
+  ASSERT_EQ(messages.size(), 2U);
+  answer(node, client, call_id_of(messages), "");
+  EXPECT_FALSE(first->all);
+  EXPECT_TRUE(second->all);
+  EXPECT_FALSE(ask(node, to_rooms({"tenant:t"}))->all);
+}
+
+TEST(Asks, WhoLeavesTheNamespaceLeavesItsQuestions) {
+  Node node(ask_settings());
+  const ConnectionId client = joined(node, "u");
+  node.say(client, R"({"type":"join","namespace":"video"})");
+  AskRequest about_video = to_rooms({"tenant:t"}, "video");
+  const auto of_alerts = ask(node, to_rooms({"tenant:t"}));
+  const std::string call_id = call_id_of(node.messages(client));
+  const auto of_video = ask(node, std::move(about_video));
+  node.say(client, R"({"type":"leave","namespace":"alerts"})");
+  EXPECT_EQ(of_alerts->code_of("u"), Code::UNAVAILABLE);
+  EXPECT_FALSE(of_video->all) << "it is still there";
+  answer(node, client, call_id, R"(,"data":"too late")");
+  EXPECT_EQ(node.shard->counters().late_answers.get(), 1U);
+}
+
+TEST(Asks, MembersOfPublicRoomsOfEveryTenantAreAskedByWhoMayReachThem) {
+  Node node(ask_settings());
+  const ConnectionId one = joined(node, "one", "t", R"(,"rooms":["system"])");
+  const ConnectionId two = joined(node, "two", "other", R"(,"rooms":["system"])");
+  const auto out = ask(node, to_rooms({"system"}));
+  answer(node, one, call_id_of(node.messages(one)), R"(,"data":1)");
+  answer(node, two, call_id_of(node.messages(two)), R"(,"data":2)");
+  EXPECT_EQ(out->data_of("one"), "1");
+  EXPECT_EQ(out->data_of("two"), "2");
+}
+
+TEST(Asks, SeveralQuestionsOfOneTurnAreNoReasonToCloseAClient) {
+  Settings settings = ask_settings();
+  settings.limits.control_lane_bytes_max = 4'000;
+  Node node(std::move(settings));
+  const ConnectionId client = joined(node, "u");
+  std::vector<std::shared_ptr<Outcome>> outs;
+  for (int i = 0; i < 4; ++i) {
+    AskRequest request = to_rooms({"tenant:t"});
+    request.what.data = '"' + std::string(1'500, 'x') + '"';
+    outs.push_back(std::make_shared<Outcome>());
+    node.shard->ask(std::move(request), nullptr, [out = outs.back()](auto answers) { out->all = std::move(answers); });
+  }
+  node.turn();
+  EXPECT_EQ(node.shard->counters().slow_consumers.get(), 0U);
+  EXPECT_EQ(node.messages(client).size(), 2U);
+  EXPECT_FALSE(outs.front()->all);
+  EXPECT_EQ(outs.back()->code_of("u"), Code::UNAVAILABLE);
 }
 
 TEST(Asks, WhoDoesNotReadIsNotAskedButToldAbout) {

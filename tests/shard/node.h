@@ -203,8 +203,8 @@ class Node : public Transport, public Host, public broker::Post {
   void service_handle(ConnectionId, const ServiceIdentity&, protocol::Handle, Handled done) override { done({}); }
   void service_result(ConnectionId, protocol::Result) override {}
   void ask(ClientAsk ask, AskDone done) override {
-    for (const auto& of : asks.begin({shard->recipients(ask)}, shard->settings().limits, std::move(done))) {
-      for (const AskOut& out : of) shard->ask_client(out.connection, *ask.what, out.place, ask.timeout_ms);
+    for (const auto& of : asks.begin({shard->recipients(ask)}, ask.asker, shard->settings().limits, std::move(done))) {
+      shard->ask_clients(of, *ask.what, ask.timeout_ms);
     }
   }
   void answered(const AskPlace& place, ClientAnswer answer) override {
@@ -229,7 +229,7 @@ class Node : public Transport, public Host, public broker::Post {
   std::vector<ConnectionId> closed;
   Gate gate;
   std::unique_ptr<Shard> shard;
-  Asks asks;
+  PendingAsks asks;
 
  private:
   SeededEntropy entropy_{7};

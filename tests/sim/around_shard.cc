@@ -107,13 +107,11 @@ void SimHost::client_event(shard::ClientEvent event) { events.push_back(std::mov
 void SimHost::ask(shard::ClientAsk ask, shard::AskDone done) {
   std::vector<shard::Recipients> found;
   for (std::size_t i = 0; i < world_.shards(); ++i) found.push_back(world_.shard(i).recipients(ask));
-  const auto outs = world_.asks().begin(std::move(found), world_.shard(0).settings().limits, std::move(done));
+  auto outs = world_.asks().begin(std::move(found), ask.asker, world_.shard(0).settings().limits, std::move(done));
   for (std::size_t i = 0; i < outs.size(); ++i) {
-    for (const shard::AskOut& out : outs[i]) {
-      world_.host(i).later.push_back([&shard = world_.shard(i), out, what = ask.what, timeout_ms = ask.timeout_ms] {
-        shard.ask_client(out.connection, *what, out.place, timeout_ms);
-      });
-    }
+    if (outs[i].empty()) continue;
+    world_.host(i).later.push_back([&shard = world_.shard(i), of = std::move(outs[i]), what = ask.what,
+                                    timeout_ms = ask.timeout_ms] { shard.ask_clients(of, *what, timeout_ms); });
   }
 }
 

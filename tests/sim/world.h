@@ -148,7 +148,7 @@ class World final : public broker::Post, private SessionHost {
   [[nodiscard]] std::size_t shards() const { return nodes_.size(); }
   [[nodiscard]] shard::Shard& shard(std::size_t index) { return *nodes_[index]->shard; }
   [[nodiscard]] SimHost& host(std::size_t index) { return *nodes_[index]->host; }
-  [[nodiscard]] shard::Asks& asks() { return asks_; }
+  [[nodiscard]] shard::PendingAsks& asks() { return asks_; }
   [[nodiscard]] Model& model() { return model_; }
   /// A connection's time in a namespace is over, the server says why.
   void ended(const std::string& address, std::string_view reason) { ends_[address] = reason; }
@@ -246,7 +246,7 @@ class World final : public broker::Post, private SessionHost {
   std::vector<std::pair<std::size_t, std::vector<std::string>>> sent_;  // publications with their full room names, for retries
   bool available_ = true;
   std::uint64_t connects_ = 0;
-  shard::Asks asks_;
+  shard::PendingAsks asks_;
   std::uint64_t asks_begun_ = 0, asks_over_ = 0, answered_ = 0;
 };
 

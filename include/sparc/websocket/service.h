@@ -131,7 +131,8 @@ class UnifiedWebSocketService {
 
   /// Asks everybody in `room` (as of `broadcast`) and waits for an answer of each: native clients answer with `result`, Socket.IO
   /// clients by the acknowledgement (`emitWithAck`). Ready when all have answered or `timeout` (limits.ask_ms unless said) is over.
-  /// Nobody there: an empty list. An error: nobody was asked. Nothing of it is kept for who comes later.
+  /// Nobody there: an empty list. An error: nobody was asked. Nothing of it is kept for who comes later. Not to be waited for in a
+  /// listener or a handler that runs on a shard: the answers come by that thread.
   std::future<ClientAnswers> ask(std::string_view ns, std::string_view room, std::string_view event, std::string_view data,
                                  std::optional<std::chrono::milliseconds> timeout = std::nullopt);
   /// The same of one connection: the `socketId` of a ServiceEvent, ConnectedClient::id.

@@ -211,6 +211,7 @@ Decoded decode_request(std::string_view object, Carrier carrier) {
     request.command = type->read(in);
   }
   if (!in.fault().empty()) return refused(request.id, in.fault());
+  request.bytes = object.size();
   return request;
 }
 

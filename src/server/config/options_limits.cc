@@ -143,6 +143,11 @@ Fields limits() {
       limit<&Limits::ask_clients_max>("ask_clients_max", "Clients that one `ask` of a service may reach.").at_least(1),
       limit<&Limits::asked_clients_max>("asked_clients_max", "Clients of a node that were asked and have not answered yet.")
           .at_least(1),
+      limit<&Limits::service_asked_clients_max>("service_asked_clients_max", "Of them those that one service asked.").at_least(1),
+      limit<&Limits::connection_asked_max>("connection_asked_max", "Questions that one client has not answered yet.").at_least(1),
+      limit<&Limits::asks_node_bytes_max>("asks_node_bytes_max", "All answers of a node that wait for those of other clients.")
+          .in("bytes")
+          .at_least(1),
       limit<&Limits::ask_answer_bytes_max>("ask_answer_bytes_max",
                                            "All answers to one `ask`; one beyond is replaced by an error.")
           .in("bytes")
