@@ -55,6 +55,11 @@ std::optional<Target> split_target(std::string_view target) {
   return Target{target.substr(0, question), target.substr(question + 1)};
 }
 
+std::string_view host_name(std::string_view host) {
+  const std::size_t address_end = host.starts_with('[') ? host.find(']') : 0;
+  return address_end == std::string_view::npos ? host : host.substr(0, host.find(':', address_end));
+}
+
 std::optional<std::string> percent_decode(std::string_view text, Plus plus) {
   std::string out;
   out.reserve(text.size());

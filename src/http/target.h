@@ -18,6 +18,9 @@ struct Target {
 /// that no target may have.
 [[nodiscard]] std::optional<Target> split_target(std::string_view target);
 
+/// Of a Host field, without the port: `example.com`, `[::1]`.
+[[nodiscard]] std::string_view host_name(std::string_view host);
+
 enum class Plus : bool { literal, space };  // forms write a space of a query as '+'
 
 /// None: a '%' without two hexadecimal digits. The result may hold any bytes.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/header.h"
 #include "base/json_text.h"
 #include "base/pattern.h"
 #include "protocol/json_scan.h"
@@ -109,6 +110,11 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 }
 
 }  // namespace
+
+bool serves_host(const View& view, std::string_view host) {
+  return view.hosts.empty() ||
+         std::ranges::any_of(view.hosts, [&](const std::string& listed) { return equals_ignoring_case(listed, host); });
+}
 
 void show(const View& view, std::string_view ns, const Publication& publication, ChannelSet held, std::string& scratch,
           const std::function<void(const Shown&)>& visit) {

@@ -24,6 +24,9 @@ struct Shown {
   bool as_published = true;    // `data` is the publication's own, so its attachments go with it
 };
 
+/// Whether the view is for this host (without port; its case does not matter).
+[[nodiscard]] bool serves_host(const View& view, std::string_view host);
+
 /// Calls `visit` for each message that the rows make of the publication, in the rows' order. Where no row names an event of the
 /// namespace, Socket.IO says it as published, raw-ws nothing; where one does, the rows alone decide. A row with channels applies where
 /// `held` has one of them, or has the channel of the organization or user that the publication is addressed to. Raw-ws shows nothing

@@ -93,7 +93,7 @@ EngineHandshake EngineIo::handshake_of(const Connection& c, const http::Request&
     if (auto client = shard_.parts_.host.forwarded(request.headers)) out.peer = *client;
   }
   EngineEntrance entrance{{}, std::string(request.path), engine_settings()};
-  if (const auto host = request.header("host")) entrance.host = host->substr(0, host->find(':'));
+  entrance.host = http::host_name(request.header("host").value_or(std::string_view{}));
   // Whoever comes next came the same way, nearly always.
   if (!last_entrance_ || *last_entrance_ != entrance)
     last_entrance_ = std::make_shared<const EngineEntrance>(std::move(entrance));
@@ -199,7 +199,7 @@ void EngineIo::on_upgrade(ConnectionId id, Connection& c, const http::Request& r
   if (!known.valid()) session = open(Engine::Transport::websocket, std::move(handshake));
   const Header retry[] = {{"Retry-After", "1"}};
   if (!session.valid()) return refuse(503, too_many_sessions, retry);
-  shard_.control_raw(id.slot, c, ws::upgrade_response(checked->key, {}, {}));
+  shard_.control_raw(id.slot, c, ws::upgrade_response(checked->key, checked->first_protocol(), {}));
   shard_.log_upgrade(c, request, "101");
   const std::unique_ptr<Speaks> http = std::move(c.speaks);  // `request` views it
   c.phase = Phase::carrier;

@@ -27,12 +27,6 @@ std::string error_response(std::uint16_t status, Code code, std::string_view mes
 /// Of a response that we wrote.
 std::string_view status_of(std::string_view response) { return response.substr(std::string_view("HTTP/1.1 ").size(), 3); }
 
-/// Of the Host field, without the port.
-std::string_view host_name(const http::Request& request) {
-  const auto host = request.header("host");
-  return host ? host->substr(0, host->find(':')) : std::string_view{};
-}
-
 }  // namespace
 
 void Shard::on_http_bytes(ConnectionId id, Connection& c, std::span<char> bytes) {
@@ -245,7 +239,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     if (!moved_to_session(id, c, request, {rest.data(), rest.size()})) engine_io_.on_upgrade(id, c, request, rest);
     return;
   }
-  const auto old_view = rawws_wire_.view_of(request.path, host_name(request));
+  const auto old_view = rawws_wire_.view_of(request.path, http::host_name(request.header("host").value_or(std::string_view{})));
   if (request.path != "/ws" && !echo && !old_view && anonymous == settings_->anonymous.end()) {
     return refuse_upgrade(id, c, error_response(404, Code::BAD_REQUEST, "no WebSocket here; the native protocol is at /ws"));
   }
@@ -274,6 +268,7 @@ void Shard::upgrade(ConnectionId id, Connection& c, const http::Request& request
     if (offered == native_protocol) protocol = native_protocol;
     if (offered.starts_with(bearer_protocol)) offered_token = offered.substr(bearer_protocol.size());
   }
+  if (old_view) protocol = checked->first_protocol();
   std::string extensions;
   if (settings_->deflate && !old_view) {
     if (auto agreed = ws::accept_deflate(checked->extensions, settings_->deflate_window_bits)) {

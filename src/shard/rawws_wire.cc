@@ -35,8 +35,7 @@ std::shared_ptr<const protocol::View> RawWsWire::view_of(std::string_view path, 
   for (const protocol::View& view : shard_.settings_->views) {
     if (view.wire != protocol::View::Wire::rawws || std::find(view.paths.begin(), view.paths.end(), path) == view.paths.end())
       continue;
-    if (view.hosts.empty() || std::find(view.hosts.begin(), view.hosts.end(), host) != view.hosts.end())
-      return {shard_.settings_, &view};
+    if (protocol::serves_host(view, host)) return {shard_.settings_, &view};
   }
   return nullptr;
 }

@@ -91,10 +91,8 @@ void SocketIoWire::send_ack(ConnectionId id, Connection& c, std::uint64_t ack, s
 std::shared_ptr<const protocol::View> SocketIoWire::view_of(const EngineEntrance& entrance, std::string_view nsp) {
   for (const protocol::View& view : shard_.settings_->views) {
     if (view.wire != protocol::View::Wire::socketio || view.socketio_namespace != nsp) continue;
-    const auto listed = [](const std::vector<std::string>& list, std::string_view item) {
-      return list.empty() || std::find(list.begin(), list.end(), item) != list.end();
-    };
-    if (listed(view.paths, entrance.path) && listed(view.hosts, entrance.host)) return {shard_.settings_, &view};
+    const bool on_path = view.paths.empty() || std::ranges::find(view.paths, entrance.path) != view.paths.end();
+    if (on_path && protocol::serves_host(view, entrance.host)) return {shard_.settings_, &view};
   }
   if (nsp.size() < 2 || !shard_.settings_->find_namespace(nsp.substr(1))) return nullptr;
   auto& view = plain_views_[std::string(nsp)];

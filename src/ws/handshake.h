@@ -32,6 +32,9 @@ struct Upgrade {
   std::vector<std::string_view> protocols;  // in the client's order of preference, at most 16
   std::string_view origin;                  // empty: none
   std::vector<Extension> extensions;
+
+  /// The answer of a server that asks for none: many clients do not connect without one where they offer some. Empty: none was offered.
+  [[nodiscard]] std::string_view first_protocol() const { return protocols.empty() ? std::string_view{} : protocols.front(); }
 };
 
 /// Why not, as an HTTP answer. With 426, `Upgrade: websocket` and `Sec-WebSocket-Version: 13` belong to it, with 405 `Allow:

@@ -61,6 +61,11 @@ class Connecting(RawWsTest):
             client = await self.open(token(), "query", path="/security", subprotocols=(), headers=header)
             await client.frame("connection")
 
+    async def test_who_offers_subprotocols_gets_the_first(self):
+        client = await self.open(token(), "query", path="/security", subprotocols=("of.the.old.service", "another"))
+        self.assertEqual(client.socket.subprotocol, "of.the.old.service")
+        await client.frame("connection")
+
     async def test_each_path_greets_with_an_id_and_what_is_held(self):
         ids = set()
         for path in ("/security", "/v1/ws", "/ws/security"):

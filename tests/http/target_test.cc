@@ -24,6 +24,14 @@ TEST(Rfc9112Section3_2, ATargetIsAPathAndAQuery) {
   }
 }
 
+TEST(Rfc9110Section7_2, AHostIsNamedWithoutItsPort) {
+  EXPECT_EQ(host_name("example.com"), "example.com");
+  EXPECT_EQ(host_name("example.com:3100"), "example.com");
+  EXPECT_EQ(host_name("[::1]"), "[::1]");
+  EXPECT_EQ(host_name("[::1]:3100"), "[::1]");
+  EXPECT_EQ(host_name(""), "");
+}
+
 TEST(Rfc3986Section2_1, PercentEncodingIsDecodedStrictly) {
   EXPECT_EQ(percent_decode("a%20b%C3%bc+c"), "a b\xc3\xbc+c");
   EXPECT_EQ(percent_decode("a+b", Plus::space), "a b");

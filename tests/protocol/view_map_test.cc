@@ -64,6 +64,16 @@ std::vector<std::string> shown(const View& view, const Publication& what, Channe
 
 const std::string risky = R"({"event":{"id":1},"analysis":{"riskScore":91,"threats":["x"]}})";
 
+TEST(ServesHost, AnyWhereNoneIsListedElseThoseWhateverTheirCase) {
+  View view;
+  EXPECT_TRUE(serves_host(view, "anything"));
+  view.hosts = {"guards.example.com", "[::1]"};
+  EXPECT_TRUE(serves_host(view, "Guards.Example.com"));
+  EXPECT_TRUE(serves_host(view, "[::1]"));
+  EXPECT_FALSE(serves_host(view, "example.com"));
+  EXPECT_FALSE(serves_host(view, ""));
+}
+
 TEST(Show, OnePublicationBecomesEveryMessageWhoseRowApplies) {
   EXPECT_THAT(shown(monitoring(), publication("security:event", risky)),
               ElementsAre("security_event " + risky, R"(high_risk_alert {"event":{"id":1},"riskScore":91,"threats":["x"]}*)"));

@@ -94,7 +94,10 @@ TEST(Rfc6455Section4_1, SubprotocolsAreDistinctTokens) {
   }
   auto headers = example();
   headers.push_back({"Sec-WebSocket-Protocol", "third"});
-  EXPECT_EQ(check_upgrade({"GET", 1, 1, headers})->protocols.size(), 3u);
+  const auto upgrade = check_upgrade({"GET", 1, 1, headers});
+  EXPECT_EQ(upgrade->protocols.size(), 3u);
+  EXPECT_EQ(upgrade->first_protocol(), upgrade->protocols.front());
+  EXPECT_EQ(check_upgrade({"GET", 1, 1, without("Sec-WebSocket-Protocol")})->first_protocol(), "");
 }
 
 TEST(Rfc6455Section4_2_2, TheResponseHasItsFieldsInOrder) {
