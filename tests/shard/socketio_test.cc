@@ -239,7 +239,37 @@ TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
   EXPECT_EQ(node.shard->counters().slow_consumers.get(), 1U);
   node.sent[http.slot].clear();
   node.give(http, "GET " + target + "\r\n");
+  EXPECT_TRUE(has(node.sent[http.slot], "44/nowhere,"));
+  EXPECT_LT(node.sent[http.slot].size(), 5'000U);
+  node.sent[http.slot].clear();
+  node.give(http, "GET " + target + "\r\n");
+  node.advance(2);
   EXPECT_TRUE(node.sent[http.slot].ends_with("\r\n\r\n1")) << node.sent[http.slot];
+  EXPECT_EQ(node.shard->counters().engine_sessions.get(), 0U);
+}
+
+TEST(SocketIo, WhatWaitsForAPollWhenTheServerClosesComesBeforeTheClose) {
+  Settings settings = socketio_settings();
+  settings.limits.connection_messages = {1, 60'000};
+  settings.limits.rate_violations_max = 1;
+  Node node(std::move(settings));
+  const ConnectionId http = node.open();
+  const auto request = [&](const std::string& method, const std::string& query, const std::string& body = {}) {
+    node.give(http, method + " /socket.io/?EIO=4&transport=polling" + query +
+                        " HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    node.advance(2);
+    const std::string answer = std::exchange(node.sent[http.slot], {});
+    return answer.substr(std::min(answer.find("\r\n\r\n"), answer.size()));
+  };
+  std::string sid;
+  ASSERT_TRUE(protocol::json::read_string(protocol::json::find(std::string_view(request("GET", "")).substr(5), "sid"), sid));
+  const std::string session = "&sid=" + sid;
+  request("POST", session, "40/alerts,{\"token\":\"" + token_of(node) + "\"}");
+  EXPECT_TRUE(has(request("GET", session), "40/alerts,"));
+  const std::string subscribe = R"(42/alerts,["subscribe",{"channels":["camera:1"]}])";
+  request("POST", session, subscribe + '\x1e' + subscribe + '\x1e' + subscribe);
+  EXPECT_TRUE(has(request("GET", session), "too many messages, again and again"));
+  EXPECT_TRUE(request("GET", session).ends_with("\r\n\r\n1"));
   EXPECT_EQ(node.shard->counters().engine_sessions.get(), 0U);
 }
 

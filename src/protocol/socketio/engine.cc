@@ -51,7 +51,6 @@ void Engine::on_get(PollId poll) {
     return finish(transport_error, close_packet);
   }
   poll_ = poll;
-  if (closing_) finish(closing_->reason, close_packet);
 }
 
 void Engine::on_post(PollId poll, std::string_view content_type, std::string_view body) {
@@ -157,7 +156,7 @@ void Engine::on_websocket_closed() {
 void Engine::on_time(std::int64_t now_ms) {
   if (closed_) return;
   if (closing_) {
-    if (now_ms >= closing_->due_ms) finish(closing_->reason, {});
+    if (writable() || now_ms >= closing_->due_ms) finish(closing_->reason, close_packet);
     return;
   }
   if (now_ms >= pong_due_) return finish("ping timeout", close_packet);
@@ -178,7 +177,7 @@ void Engine::on_time(std::int64_t now_ms) {
 
 std::int64_t Engine::deadline() const {
   if (closed_) return never;
-  if (closing_) return closing_->due_ms;
+  if (closing_) return writable() ? 0 : closing_->due_ms;
   std::int64_t due = pong_due_ == never ? ping_due_ : pong_due_;
   if (probe_) due = std::min(due, probe_->due_ms);
   if (probe_ && probe_->confirmed && writable()) due = std::min(due, probe_->noop_ms);

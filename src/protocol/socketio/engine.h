@@ -92,7 +92,8 @@ class Engine {
   [[nodiscard]] bool writable() const { return poll_ != no_poll; }
   /// The poll that waits. The driver answers it, with a payload of at least one packet (append_to_payload).
   [[nodiscard]] PollId take_poll();
-  /// The server ends it. Polling: `1` to the waiting poll, or to the next one within close_timeout_ms.
+  /// The server ends it. Polling: `1` to the waiting poll, or within close_timeout_ms to the next one: `on_time` is due then, unless the
+  /// driver takes that poll for what still waits.
   void close(std::string_view reason, std::int64_t now_ms);
   /// The same, but it waits for that poll until `end_ms` at most, also when it is closing already.
   void close_by(std::string_view reason, std::int64_t end_ms);

@@ -137,8 +137,22 @@ TEST_F(Polling, TheServersCloseIsSaidToTheNextPoll) {
   EXPECT_THAT(actions(engine), ElementsAre(posted(1)));
   EXPECT_FALSE(engine.on_probe_opened(20));
   engine.on_get(2);
+  EXPECT_LE(engine.deadline(), 20);
+  engine.on_time(20);
   EXPECT_THAT(actions(engine), ElementsAre(polled(2, "1"), "closed: forced close"));
   EXPECT_EQ(engine.deadline(), std::numeric_limits<std::int64_t>::max());
+}
+
+TEST_F(Polling, WhatWaitsWhenTheServerClosesGoesFirst) {
+  engine.close("forced close", 10);
+  engine.on_get(1);
+  EXPECT_EQ(engine.take_poll(), 1U);
+  engine.on_time(20);
+  EXPECT_THAT(actions(engine), IsEmpty());
+  EXPECT_EQ(engine.deadline(), 30'010);
+  engine.on_get(2);
+  engine.on_time(30);
+  EXPECT_THAT(actions(engine), ElementsAre(polled(2, "1"), "closed: forced close"));
 }
 
 TEST_F(Polling, ASessionThatClosesWaitsForAPollOnlySoLong) {
