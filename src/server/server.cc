@@ -13,7 +13,9 @@ Result<std::unique_ptr<Server>> Server::start(const config::Config& config, Serv
   if (auto started = node->start(); !started) return std::unexpected(started.error());
   std::unique_ptr<Server> server(new Server(std::move(node)));
   if (config.dev_echo) {
-    const auto echo = [](const shard::ClientEvent& event) { return std::optional(shard::EventAnswer{.data = event.data}); };
+    const auto echo = [](const shard::ClientEvent& event) {
+      return std::optional(shard::EventAnswer{.data = event.data, .fault = {}, .attachments = event.attachments});
+    };
     for (const auto& ns : server->node_->settings()->namespaces) server->set_inline_handler(ns.name + ":echo", echo);
   }
   return server;

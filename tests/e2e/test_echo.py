@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from harness import Client, Server, ServerTest
+from harness import Client, Server, ServerTest, pack
 
 TEXT, BINARY = 1, 2
 
@@ -58,6 +58,14 @@ class Echo(ServerTest):
             await user.join(namespace)
             answer = await user.request("event", namespace=namespace, event="echo", data={"text": "x" * 64})
             self.assertEqual(answer["text"], "x" * 64)
+
+    async def test_an_event_named_echo_brings_its_bytes_back(self):
+        user = await self.user()
+        await user.join("video")
+        data = {"image": {"_placeholder": True, "num": 0}}
+        await user.send_raw(pack({"type": "event", "id": 77, "namespace": "video", "event": "echo", "data": data}, b"\x00\xff"))
+        answer = await user.frame("reply", id=77)
+        self.assertEqual((answer["data"]["image"], answer["attachments"]), (data["image"], [b"\x00\xff"]))
 
 
 class NoEcho(unittest.TestCase):
