@@ -41,14 +41,14 @@ shard::NamespaceSettings namespace_of(const config::Namespace& from, const Limit
   return to;
 }
 
-shard::SocketIoSettings socketio_of(const config::SocketIo& from) {
+shard::SocketIoSettings socketio_of(const config::SocketIo& from, std::size_t message_bytes_max) {
   shard::SocketIoSettings to;
   to.path = from.path;
   to.ping_interval_ms = from.ping_interval_ms;
   to.ping_timeout_ms = from.ping_timeout_ms;
   to.upgrade_timeout_ms = from.upgrade_timeout_ms;
   to.connect_timeout_ms = from.connect_timeout_ms;
-  to.max_payload_bytes = from.max_payload_bytes;
+  to.max_payload_bytes = std::min<std::size_t>(from.max_payload_bytes, message_bytes_max);  // as a body and a message it has both
   to.parser =
       from.parser == config::SocketIoParser::msgpack ? protocol::socketio::Parser::msgpack : protocol::socketio::Parser::standard;
   to.recovery_ms = from.recovery_ms;
@@ -133,7 +133,7 @@ std::shared_ptr<const shard::Settings> settings_of(const config::Config& config,
     out->anonymous.push_back({a.path, std::move(identity), a.namespaces});
   }
   out->views = config.views;
-  out->socketio = socketio_of(config.socketio);
+  out->socketio = socketio_of(config.socketio, config.limits.message_bytes_max);
   out->cors_origins = config.cors_origins;
   out->ping_interval_ms = config.ping_interval_ms;
   out->ping_timeout_ms = config.ping_timeout_ms;

@@ -4,6 +4,7 @@
 
 #include "base/json_text.h"
 #include "protocol/json_scan.h"
+#include "protocol/text_rules.h"
 #include "protocol/view_subscription.h"
 #include "shard/shard.h"
 #include "shard/socketio_texts.h"
@@ -74,6 +75,12 @@ void SocketIoWire::forward(ConnectionId id, Connection& c, Waiting waiting, sio:
   // Whatever the service says to it: who asks to leave is out.
   if (const std::string room = protocol::fill_template(row.leaves, waiting.data); !room.empty()) {
     submit(id, c, Waiting{}, protocol::Unsubscribe{namespace_of(row, c), {room}});
+  }
+  const std::size_t bytes_max = shard_.settings_->limits.event_name_bytes_max;
+  if (!protocol::plain_text(parts.name, bytes_max)) {
+    return answer_fault(id, c, waiting,
+                        {Code::BAD_REQUEST, "an event's name has 1 to " + std::to_string(bytes_max) +
+                                                " bytes of UTF-8 without control characters (limits.event_name_bytes_max)"});
   }
   protocol::Event event;
   event.ns = namespace_of(row, c);

@@ -38,6 +38,11 @@ TEST(Mistakes, AValueOfTheWrongTypeSaysWhatIsAllowed) {
   EXPECT_THAT(mistakes_of("port = 2026-01-01"), HasSubstr("dates and times are not used here"));
   EXPECT_THAT(mistakes_of("cors_origins = ['https://a.example/path']"), HasSubstr("must be an origin as browsers send it"));
   EXPECT_THAT(mistakes_of("trusted_proxies = ['10.0.0.0/33']"), HasSubstr("must be an address or a network"));
+  EXPECT_THAT(mistakes_of("socketio.max_payload_bytes = 2000000"), HasSubstr("must not be above limits.message_bytes_max"));
+  EXPECT_EQ(mistakes_of("socketio.max_payload_bytes = 2000000\nlimits.message_bytes_max = 2000000"), "");
+  EXPECT_EQ(mistakes_of("limits.message_bytes_max = 65536"), "");
+  EXPECT_THAT(mistakes_of("socketio.path = '/'"), HasSubstr("socketio.path: /ws is under it"));
+  EXPECT_THAT(mistakes_of("socketio.path = '/api'"), HasSubstr("socketio.path: /api/v1/ is under it"));
   EXPECT_THAT(mistakes_of("ping_interval_ms = 1.5"), HasSubstr("this is a number with a fraction"));
 }
 

@@ -107,6 +107,15 @@ class Finisher {
     if (config_.admin_port && config_.port != 0 && *config_.admin_port == config_.port) {
       fault("admin.port", "must differ from port, or be left out");
     }
+    if (loaded_.origins.contains("socketio.max_payload_bytes") &&
+        config_.socketio.max_payload_bytes > config_.limits.message_bytes_max) {
+      fault("socketio.max_payload_bytes",
+            "must not be above limits.message_bytes_max, which bounds messages and bodies of all clients");
+    }
+    for (const std::string_view served : {"/ws", "/healthz", "/readyz", "/metrics", "/api/v1/", "/admin/"}) {
+      if (served.starts_with(config_.socketio.path))
+        fault("socketio.path", std::string(served) + " is under it, and is served already");
+    }
     const bool any_origin =
         std::find(config_.cors_origins.begin(), config_.cors_origins.end(), "*") != config_.cors_origins.end();
     if (any_origin && !config_.token_cookie.empty()) {

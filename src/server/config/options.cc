@@ -138,8 +138,9 @@ Fields older_clients() {
                                                            "How long the change from long-polling to WebSocket may take.")),
       ms(field<&Config::socketio, &IO::connect_timeout_ms>("socketio.connect_timeout_ms",
                                                            "A session that has joined no namespace within this is closed.")),
-      field<&Config::socketio, &IO::max_payload_bytes>("socketio.max_payload_bytes",
-                                                       "One packet with its attachments, and a poll's body.")
+      field<&Config::socketio, &IO::max_payload_bytes>(
+          "socketio.max_payload_bytes",
+          "One packet with its attachments, and a poll's body; never above `limits.message_bytes_max`.")
           .in("bytes")
           .between(1, 1'073'741'824),
       field<&Config::socketio, &IO::parser>("socketio.parser", "`msgpack`: of clients that use `socket.io-msgpack-parser`."),

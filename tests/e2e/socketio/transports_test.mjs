@@ -151,6 +151,17 @@ for (const shards of [1, 2]) {
       }
     });
 
+    test('a client that offers subprotocols is answered with the first', async (t) => {
+      const socket = await connected(connect(t, server, '/video', { transports: ['websocket'], protocols: ['of.the.application', 'another'] }));
+      assert.equal(socket.io.engine.transport.ws.protocol, 'of.the.application');
+    });
+
+    test('the name of an event is as long as limits.event_name_bytes_max allows', async (t) => {
+      const socket = await connected(connect(t, server, '/video', { claims: { tenantId: 'names' } }));
+      for (const name of ['e'.repeat(257), '', 'bell\u0007']) assert.equal((await ask(socket, name, {})).error.code, 'BAD_REQUEST');
+      assert.equal((await ask(socket, 'e'.repeat(256), {})).error.code, 'NO_HANDLER');
+    });
+
     test('identity that a client puts into an event is replaced by that of its token', async (t) => {
       const socket = await connected(connect(t, server, '/video', { claims: { tenantId: 'honest', userId: 'u1' } }));
       const who = await ask(socket, 'who', { userId: 'root', tenantId: 'other', roles: ['admin'] });
@@ -166,6 +177,17 @@ for (const shards of [1, 2]) {
       await lose(relay, socket);
       await reconnected(socket);
       assert.equal((await ask(socket, 'who', {})).userId, 'u2');
+    });
+
+    test('limits.message_bytes_max bounds these clients too, and they are told', async (t) => {
+      const small = await Server.start({ env: { WEBSOCKET_MAX_PAYLOAD_SIZE: '4096' } });
+      t.after(() => small.stop());
+      const answer = await request(small.port, 'GET', '/socket.io/?EIO=4&transport=polling');
+      assert.equal(JSON.parse(answer.body.slice(1)).maxPayload, 4096);
+      const socket = await connected(connect(t, small, '/video', { transports: ['websocket'], reconnection: false }));
+      const lost = next(socket, 'disconnect');
+      socket.emit('echo', 'x'.repeat(5000));
+      assert.equal((await lost)[0], 'transport close');
     });
 
     test('of polls that wait for the same publication each gets it whole, with headers for its own origin', async () => {
