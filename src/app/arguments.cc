@@ -23,6 +23,7 @@ class ConfigFlags {
       // A boolean may stand alone; the others take one text.
       if (option.field.shape == config::Shape::boolean) flag->expected(0, 1);
       if (option.field.shape != config::Shape::boolean) flag->expected(1);
+      flag->allow_extra_args(false);  // or the library takes JSON in brackets for a list of its own
       given_[&app].emplace_back(option.field.name, flag);
     }
   }

@@ -100,6 +100,14 @@ class Serve(unittest.TestCase):
         self.assertIn("# jwt.secret = (redacted)  # environment JWT_SECRET\n", ran.stdout)
         self.assertNotIn("hunter2", ran.stdout + ran.stderr)
 
+    def test_lists_of_tables_are_json_in_a_flag_as_in_a_variable(self):
+        tables = '[{"name":"doors","history":true},{"name":"guards"}]'
+        for given in (["--namespaces", tables], ["--namespaces=" + tables]):
+            printed = run("serve", "--print-config", "--dev-keys", *given)
+            self.assertEqual(printed.returncode, 0, printed.stderr)
+            self.assertIn('name = "doors"', printed.stdout)
+            self.assertIn('name = "guards"', printed.stdout)
+
     def test_without_a_key_it_does_not_start(self):
         ran = run("serve", "--port", "0")
         self.assertEqual(ran.returncode, 2)
