@@ -6,6 +6,7 @@
 #include "base/pattern.h"
 #include "broker/memory/snapshot_file.h"
 #include "http/forwarded.h"
+#include "protocol/native/push.h"
 #include "server/builtin_events.h"
 #include "server/key_keeper.h"
 
@@ -360,10 +361,7 @@ void Node::service_result(IoThread& from, ConnectionId id, protocol::Result resu
     answer.data = std::move(result.data);
     answer.attachments = std::move(result.attachments);
     if (!result.error_code.empty()) {
-      Code code = Code::INTERNAL;
-      for (int c = 0; c <= static_cast<int>(Code::INTERNAL); ++c) {
-        if (name_of(static_cast<Code>(c)) == result.error_code) code = static_cast<Code>(c);
-      }
+      const Code code = protocol::native::code_named(result.error_code).value_or(Code::INTERNAL);
       answer.fault = Fault{code, std::move(result.error_message), 0};
     }
     router_.result(key, result.call_id, std::move(answer), home.now());

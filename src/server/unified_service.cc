@@ -10,6 +10,7 @@
 
 #include "base/json_text.h"
 #include "protocol/json_checker.h"
+#include "protocol/native/push.h"
 #include "server/config/load.h"
 #include "server/server.h"
 #include "sparc/websocket/service.h"
@@ -53,10 +54,7 @@ std::optional<Error> json_fault(std::string_view what, std::string_view text) {
 Error error_of(const Fault& fault) { return {std::string(name_of(fault.code)), fault.message, fault.retry_after_ms}; }
 
 Fault fault_of(const Error& error) {
-  for (int c = 0; c <= static_cast<int>(Code::INTERNAL); ++c) {
-    if (name_of(static_cast<Code>(c)) == error.code) return {static_cast<Code>(c), error.message, error.retry_after_ms};
-  }
-  return {Code::INTERNAL, error.message, error.retry_after_ms};
+  return {protocol::native::code_named(error.code).value_or(Code::INTERNAL), error.message, error.retry_after_ms};
 }
 
 ConnectedClient client_of(const shard::ClientInfo& c) {

@@ -60,8 +60,8 @@ std::vector<std::vector<AskOut>> PendingAsks::begin(std::vector<Recipients> foun
   if (unanswered_ + count > limits.asked_clients_max) {
     return refuse({Code::UNAVAILABLE, "too many clients were asked and have not answered (limits.asked_clients_max)", retry_ms});
   }
-  std::size_t& of_asker = unanswered_of_[asker];
-  if (of_asker + count > limits.service_asked_clients_max) {
+  const auto of_asker = unanswered_of_.find(asker);
+  if ((of_asker == unanswered_of_.end() ? 0 : of_asker->second) + count > limits.service_asked_clients_max) {
     return refuse({Code::UNAVAILABLE,
                    "too many clients that this service asked have not answered (limits.service_asked_clients_max)", retry_ms});
   }
@@ -78,7 +78,7 @@ std::vector<std::vector<AskOut>> PendingAsks::begin(std::vector<Recipients> foun
   ask.missing = count;
   ask.done = std::move(done);
   unanswered_ += count;
-  of_asker += count;
+  unanswered_of_[asker] += count;
   asks_.emplace(last_, std::move(ask));
   return out;
 }

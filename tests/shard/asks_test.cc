@@ -8,16 +8,6 @@ namespace {
 
 namespace json = protocol::json;
 
-Settings ask_settings() {
-  Settings settings = test_settings();
-  protocol::View view;
-  view.name = "alerts";
-  view.socketio_namespace = "/alerts";
-  view.namespaces = {"alerts"};
-  settings.views.push_back(std::move(view));
-  return settings;
-}
-
 ConnectionId joined(Node& node, const std::string& user, const std::string& tenant = "t", const std::string& more = {}) {
   const ConnectionId id = node.connect(user, tenant);
   node.say(id, R"({"type":"join","namespace":"alerts")" + more + "}");
@@ -94,7 +84,7 @@ void answer(Node& node, ConnectionId client, const std::string& call_id, const s
 }
 
 TEST(Asks, AClientIsAskedAndItsAnswerComesBack) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId client = joined(node, "u");
   const auto out = ask(node, to_client(public_id_of(node, "u")));
   EXPECT_FALSE(out->all) << "it has not answered";
@@ -111,7 +101,7 @@ TEST(Asks, AClientIsAskedAndItsAnswerComesBack) {
 }
 
 TEST(Asks, EveryMemberOfTheRoomsIsAskedOnceAndNobodyElse) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId both = joined(node, "both", "t", R"(,"rooms":["camera:1","camera:2"])");
   const ConnectionId one = joined(node, "one", "t", R"(,"rooms":["camera:2"])");
   const ConnectionId none = joined(node, "none");
@@ -131,7 +121,7 @@ TEST(Asks, EveryMemberOfTheRoomsIsAskedOnceAndNobodyElse) {
 }
 
 TEST(Asks, WhomTheEventWouldNotReachIsNotAsked) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId narrowed = joined(node, "narrowed", "t", R"(,"topics":["another:event"])");
   const ConnectionId excepted = joined(node, "excepted");
   const ConnectionId asked = joined(node, "asked");
@@ -146,7 +136,7 @@ TEST(Asks, WhomTheEventWouldNotReachIsNotAsked) {
 }
 
 TEST(Asks, AnAskOfNobodyIsAnsweredAtOnce) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   EXPECT_EQ(ask(node, to_rooms({"tenant:t"}))->all.value().value().size(), 0U);
   EXPECT_EQ(ask(node, to_client("no-such-connection"))->all.value().value().size(), 0U);
   (void)joined(node, "u");
@@ -156,7 +146,7 @@ TEST(Asks, AnAskOfNobodyIsAnsweredAtOnce) {
 }
 
 TEST(Asks, WhoDoesNotAnswerInTimeIsToldAboutAndItsLateAnswerIsIgnored) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId prompt = joined(node, "prompt");
   const ConnectionId late = joined(node, "late");
   AskRequest request = to_rooms({"tenant:t"});
@@ -176,7 +166,7 @@ TEST(Asks, WhoDoesNotAnswerInTimeIsToldAboutAndItsLateAnswerIsIgnored) {
 }
 
 TEST(Asks, WhoLeavesWithoutAnAnswerIsToldAboutAtOnce) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId client = joined(node, "u");
   const auto out = ask(node, to_rooms({"tenant:t"}));
   EXPECT_FALSE(out->all);
@@ -185,7 +175,7 @@ TEST(Asks, WhoLeavesWithoutAnAnswerIsToldAboutAtOnce) {
 }
 
 TEST(Asks, OnlyTheClientThatWasAskedCanAnswer) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId asked = joined(node, "asked");
   const ConnectionId other = joined(node, "other");
   const auto out = ask(node, to_client(public_id_of(node, "asked")));
@@ -198,7 +188,7 @@ TEST(Asks, OnlyTheClientThatWasAskedCanAnswer) {
 }
 
 TEST(Asks, AKeyOfATenantAsksThatTenantAlone) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId own = joined(node, "own", "t");
   const ConnectionId foreign = joined(node, "foreign", "other");
   ServiceIdentity key;
@@ -216,7 +206,7 @@ TEST(Asks, AKeyOfATenantAsksThatTenantAlone) {
 }
 
 TEST(Asks, WrongAsksAreRefusedWithWhatIsAllowed) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   AskRequest slow = to_rooms({"tenant:t"});
   slow.timeout_ms = 60'001;
   EXPECT_EQ(ask(node, std::move(slow))->all.value().error().message, "\"timeoutMs\" must be 1 to 60000 (limits.ask_ms_max)");
@@ -228,7 +218,7 @@ TEST(Asks, WrongAsksAreRefusedWithWhatIsAllowed) {
 }
 
 TEST(Asks, MoreClientsThanAnAskMayReachAreNotAskedAtAll) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.ask_clients_max = 2;
   settings.limits.asked_clients_max = 3;
   Node node(std::move(settings));
@@ -253,7 +243,7 @@ TEST(Asks, MoreClientsThanAnAskMayReachAreNotAskedAtAll) {
 }
 
 TEST(Asks, AnswersBeyondTheirBytesAreReplacedByAnError) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.ask_answer_bytes_max = 20;
   Node node(std::move(settings));
   const ConnectionId first = joined(node, "first");
@@ -267,7 +257,7 @@ TEST(Asks, AnswersBeyondTheirBytesAreReplacedByAnError) {
 }
 
 TEST(Asks, WhatClientsSayIsBoundedAlsoWhereItIsAnErrorAndOverAllAsks) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.ask_answer_bytes_max = 20;
   settings.limits.asks_node_bytes_max = 30;
   Node node(std::move(settings));
@@ -294,7 +284,7 @@ TEST(Asks, WhatClientsSayIsBoundedAlsoWhereItIsAnErrorAndOverAllAsks) {
 }
 
 TEST(Asks, OneServiceDoesNotTakeTheRoomOfAll) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.service_asked_clients_max = 1;
   Node node(std::move(settings));
   const ConnectionId client = joined(node, "u");
@@ -313,7 +303,7 @@ TEST(Asks, OneServiceDoesNotTakeTheRoomOfAll) {
 }
 
 TEST(Asks, AClientIsNotGivenMoreQuestionsThanItMayLeaveOpen) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.connection_asked_max = 2;
   Node node(std::move(settings));
   const ConnectionId client = joined(node, "u");
@@ -331,7 +321,7 @@ TEST(Asks, AClientIsNotGivenMoreQuestionsThanItMayLeaveOpen) {
 }
 
 TEST(Asks, WhoLeavesTheNamespaceLeavesItsQuestions) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId client = joined(node, "u");
   node.say(client, R"({"type":"join","namespace":"video"})");
   AskRequest about_video = to_rooms({"tenant:t"}, "video");
@@ -346,7 +336,7 @@ TEST(Asks, WhoLeavesTheNamespaceLeavesItsQuestions) {
 }
 
 TEST(Asks, MembersOfPublicRoomsOfEveryTenantAreAskedByWhoMayReachThem) {
-  Node node(ask_settings());
+  Node node(socketio_settings());
   const ConnectionId one = joined(node, "one", "t", R"(,"rooms":["system"])");
   const ConnectionId two = joined(node, "two", "other", R"(,"rooms":["system"])");
   const auto out = ask(node, to_rooms({"system"}));
@@ -357,7 +347,7 @@ TEST(Asks, MembersOfPublicRoomsOfEveryTenantAreAskedByWhoMayReachThem) {
 }
 
 TEST(Asks, SeveralQuestionsOfOneTurnAreNoReasonToCloseAClient) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.control_lane_bytes_max = 4'000;
   Node node(std::move(settings));
   const ConnectionId client = joined(node, "u");
@@ -376,7 +366,7 @@ TEST(Asks, SeveralQuestionsOfOneTurnAreNoReasonToCloseAClient) {
 }
 
 TEST(Asks, WhoDoesNotReadIsNotAskedButToldAbout) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.control_lane_bytes_max = 400;
   Node node(std::move(settings));
   const ConnectionId client = joined(node, "u");
@@ -391,7 +381,7 @@ TEST(Asks, WhoDoesNotReadIsNotAskedButToldAbout) {
 }
 
 TEST(Asks, AnUnaskedAnswerCostsPointsAndAnAwaitedOneDoesNot) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   settings.limits.connection_messages = {2, 1'000'000};
   Node node(std::move(settings));
   const ConnectionId client = joined(node, "u");
@@ -408,17 +398,15 @@ TEST(Asks, AnUnaskedAnswerCostsPointsAndAnAwaitedOneDoesNot) {
 
 // Socket.IO.
 
-ConnectionId open_websocket(Node& node, const std::string& user) {
-  const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
-  node.say(id, "40/alerts,{\"token\":\"" +
-                   auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{user, "t", {}, {}, 0}, node.now)) + "\"}");
+ConnectionId connected_socket(Node& node) {
+  const ConnectionId id = open_websocket(node);
   (void)node.messages(id);
   return id;
 }
 
 TEST(Asks, ASocketIoClientIsAskedByAnEventWithAnAcknowledgementId) {
-  Node node(ask_settings());
-  const ConnectionId client = open_websocket(node, "u");
+  Node node(socketio_settings());
+  const ConnectionId client = connected_socket(node);
   const auto out = ask(node, to_rooms({"tenant:t"}));
   EXPECT_EQ(node.messages(client), std::vector<std::string>{R"(42/alerts,1["confirm",{"zone":"north"}])"});
   node.say(client, R"(43/alerts,7["an acknowledgement of nothing"])");
@@ -434,7 +422,7 @@ TEST(Asks, ASocketIoClientIsAskedByAnEventWithAnAcknowledgementId) {
 }
 
 TEST(Asks, WhatAViewDoesNotShowIsNotAskedThroughIt) {
-  Settings settings = ask_settings();
+  Settings settings = socketio_settings();
   protocol::ViewOutput row;
   row.ns = "alerts";
   row.event = "confirm";
@@ -444,7 +432,7 @@ TEST(Asks, WhatAViewDoesNotShowIsNotAskedThroughIt) {
   row.when = protocol::Condition{"/zone", protocol::Condition::Operator::equal, "\"south\""};
   settings.views.front().outputs.push_back(row);
   Node node(std::move(settings));
-  const ConnectionId client = open_websocket(node, "u");
+  const ConnectionId client = connected_socket(node);
   const auto shown = ask(node, to_rooms({"tenant:t"}));
   EXPECT_EQ(node.messages(client), std::vector<std::string>{R"(42/alerts,1["please-confirm",{"zone":"north"}])"});
   node.say(client, R"(43/alerts,1["done"])");

@@ -37,6 +37,17 @@ inline Settings test_settings() {
   return settings;
 }
 
+/// The same with a view of `alerts` for Socket.IO, at /alerts.
+inline Settings socketio_settings() {
+  Settings settings = test_settings();
+  protocol::View view;
+  view.name = "alerts";
+  view.socketio_namespace = "/alerts";
+  view.namespaces = {"alerts"};
+  settings.views.push_back(std::move(view));
+  return settings;
+}
+
 /// The shard's way to its broker, where a test can do something in between.
 class Gate final : public broker::Broker {
  public:
@@ -238,6 +249,18 @@ class Node : public Transport, public Host, public broker::Post {
   ws::ReceiverOptions options_;
   std::map<std::uint32_t, std::unique_ptr<ws::Receiver>> receivers_;
 };
+
+/// A token of a user of tenant `t`.
+inline std::string token_of(const Node& node, const std::string& user = "u") {
+  return auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{user, "t", {}, {}, 0}, node.now));
+}
+
+/// A Socket.IO session by WebSocket, with a socket in /alerts; `more` are further members of what CONNECT says.
+inline ConnectionId open_websocket(Node& node, const std::string& more = {}, const std::string& user = "u") {
+  const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
+  node.say(id, "40/alerts,{\"token\":\"" + token_of(node, user) + "\"" + more + "}");
+  return id;
+}
 
 inline bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 

@@ -6,29 +6,13 @@
 namespace sparc::shard {
 namespace {
 
-Settings socketio_settings() {
-  Settings settings = test_settings();
-  protocol::View view;
-  view.name = "alerts";
-  view.socketio_namespace = "/alerts";
-  view.namespaces = {"alerts"};
+Settings subscribing_settings() {
+  Settings settings = socketio_settings();
   protocol::ViewInput subscribe;
   subscribe.event = "subscribe";
   subscribe.action = protocol::ViewInput::Action::subscribe;
-  view.inputs.push_back(subscribe);
-  settings.views.push_back(std::move(view));
+  settings.views.front().inputs.push_back(subscribe);
   return settings;
-}
-
-std::string token_of(Node& node, const std::string& user = "u") {
-  return auth::sign_hs256(node_secret, auth::claims_json(auth::UserClaims{user, "t", {}, {}, 0}, node.now));
-}
-
-/// A session by WebSocket, with a socket in /alerts; `more` are further members of what CONNECT says.
-ConnectionId open_websocket(Node& node, const std::string& more = {}, const std::string& user = "u") {
-  const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
-  node.say(id, "40/alerts,{\"token\":\"" + token_of(node, user) + "\"" + more + "}");
-  return id;
 }
 
 std::string member(const std::vector<std::string>& messages, std::string_view packet, std::string_view name) {
@@ -63,7 +47,7 @@ Known known_of(const std::vector<std::string>& messages) {
 }
 
 TEST(SocketIo, AClientThatIsNotRecoveredHoldsNothingOfWhatItHadBefore) {
-  Node node(socketio_settings());
+  Node node(subscribing_settings());
   (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
   const ConnectionId first = open_websocket(node);
   const Known known = known_of(node.messages(first));
@@ -83,7 +67,7 @@ TEST(SocketIo, AClientThatIsNotRecoveredHoldsNothingOfWhatItHadBefore) {
 }
 
 TEST(SocketIo, AConnectionThatIsDeadWithoutBeingKnownToBeDoesNotChangeWhatItsSuccessorRecovers) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.ping_interval_ms = 1'000;
   Node node(std::move(settings));
   (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
@@ -104,7 +88,7 @@ TEST(SocketIo, AConnectionThatIsDeadWithoutBeingKnownToBeDoesNotChangeWhatItsSuc
 }
 
 TEST(SocketIo, WhoComesWithAnothersRecordIsNotRecoveredAndTheOwnerStillIs) {
-  Node node(socketio_settings());
+  Node node(subscribing_settings());
   (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
   const ConnectionId first = open_websocket(node);
   const Known known = known_of(node.messages(first));
@@ -116,7 +100,7 @@ TEST(SocketIo, WhoComesWithAnothersRecordIsNotRecoveredAndTheOwnerStillIs) {
 }
 
 TEST(SocketIo, AConnectionThatIsCutBeforeItIsConnectedUsesNoRecordUp) {
-  Node node(socketio_settings());
+  Node node(subscribing_settings());
   (void)node.publish("alerts", {"tenant:t"}, "alert", "1");
   const ConnectionId first = open_websocket(node);
   const Known known = known_of(node.messages(first));
@@ -141,7 +125,7 @@ TEST(SocketIo, AConnectionThatIsCutBeforeItIsConnectedUsesNoRecordUp) {
 }
 
 TEST(SocketIo, WhatTheFirstOfSeveralNamespacesBringsFollowsConnect) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.views.front().namespaces = {"alerts", "video"};
   Node node(std::move(settings));
   node.gate.holds_enters = true;
@@ -167,7 +151,7 @@ TEST(SocketIo, WhatTheFirstOfSeveralNamespacesBringsFollowsConnect) {
 }
 
 TEST(SocketIo, ARecordStaysWithItsConnectionsHeartbeats) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.ping_interval_ms = 1'000;
   settings.socketio.recovery_ms = 5'000;
   settings.socketio.ping_timeout_ms = 100'000;
@@ -182,7 +166,7 @@ TEST(SocketIo, ARecordStaysWithItsConnectionsHeartbeats) {
 }
 
 TEST(SocketIo, ATokenThatIsAboutToExpireIsSaidBehindConnect) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   Node node(std::move(settings));
   const ConnectionId id = node.connect_to("/socket.io/?EIO=4&transport=websocket");
   (void)node.messages(id);
@@ -201,7 +185,7 @@ TEST(SocketIo, ATokenThatIsAboutToExpireIsSaidBehindConnect) {
 }
 
 TEST(SocketIo, ARoomThatARefreshBringsComesWithItsNewestValues) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.namespaces[0].events = {{"level", {}, false, true, {}, 0}};
   protocol::ViewInput refresh;
   refresh.event = "refresh";
@@ -218,7 +202,7 @@ TEST(SocketIo, ARoomThatARefreshBringsComesWithItsNewestValues) {
 }
 
 TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.limits.control_lane_bytes_max = 4'096;
   settings.limits.connection_namespaces_max = 10'000;
   Node node(std::move(settings));
@@ -249,7 +233,7 @@ TEST(SocketIo, WhatWaitsForPollsThatDoNotComeIsBounded) {
 }
 
 TEST(SocketIo, WhatWaitsForAPollWhenTheServerClosesComesBeforeTheClose) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.limits.connection_messages = {1, 60'000};
   settings.limits.rate_violations_max = 1;
   Node node(std::move(settings));
@@ -283,7 +267,7 @@ ConnectionId open_in_plain_namespace(Node& node) {
 }
 
 TEST(SocketIo, AConnectionToANamespaceThatNoViewShowsEndsWithItsToken) {
-  Node node(socketio_settings());
+  Node node(subscribing_settings());
   const ConnectionId id = open_in_plain_namespace(node);
   node.advance(9'000);
   EXPECT_TRUE(any_has(node.messages(id), "token_expiring"));
@@ -292,7 +276,7 @@ TEST(SocketIo, AConnectionToANamespaceThatNoViewShowsEndsWithItsToken) {
 }
 
 TEST(SocketIo, ATokenIsRefreshedByAnEventInANamespaceThatNoViewShows) {
-  Node node(socketio_settings());
+  Node node(subscribing_settings());
   const ConnectionId id = open_in_plain_namespace(node);
   node.advance(9'000);
   node.say(id, R"(42/video,1["token:refresh","nonsense"])");
@@ -306,7 +290,7 @@ TEST(SocketIo, ATokenIsRefreshedByAnEventInANamespaceThatNoViewShows) {
 }
 
 TEST(SocketIo, AGateThatOpensAndClosesAgainAndAgainIsOverTheRate) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.limits.connection_messages = {4, 60'000};
   settings.views[0].tenant_gate = true;
   for (const auto& [event, action] : {std::pair{"join-tenant", protocol::ViewInput::Action::join_tenant},
@@ -328,7 +312,7 @@ TEST(SocketIo, AGateThatOpensAndClosesAgainAndAgainIsOverTheRate) {
 }
 
 TEST(SocketIo, ManyConnectPacketsWithinAHeartbeatEndTheSession) {
-  Settings settings = socketio_settings();
+  Settings settings = subscribing_settings();
   settings.limits.connection_namespaces_max = 3;
   Node node(std::move(settings));
   const ConnectionId id = open_websocket(node);
@@ -349,7 +333,7 @@ TEST(SocketIo, ManyConnectPacketsWithinAHeartbeatEndTheSession) {
 
 TEST(SocketIo, Cve202659724NamesOfPrototypesAreUnknownSessions) {
   // CVE-2026-59724: a sid like __proto__ was looked up among the properties that every object has.
-  Node node(socketio_settings());
+  Node node(subscribing_settings());
   for (const char* sid : {"__proto__", "constructor", "hasOwnProperty", "AAAAAAAAAAAAAAAAAAAA", "", "%00"}) {
     const std::string target = std::string("/socket.io/?EIO=4&transport=polling&sid=") + sid;
     const ConnectionId http = node.open();
